@@ -27,8 +27,8 @@ def ide_entry(bridge: Bridge, *options: str) -> IdeEntry:
 
 
 def entry_text(bridge: Bridge) -> str:
-    """The entry for `bridge` as JSON on one line."""
-    return json.dumps(msgspec.to_builtins(ide_entry(bridge)), ensure_ascii=False)
+    """The entry for `bridge` as JSON on one line, with the headers of the command line."""
+    return json.dumps(msgspec.to_builtins(ide_entry(bridge, *bridge.header_options)), ensure_ascii=False)
 
 
 def entry_key(bridge: Bridge) -> str:

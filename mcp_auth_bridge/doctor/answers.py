@@ -92,7 +92,7 @@ class Answers(msgspec.Struct, frozen=True):
 
     @property
     def stranger(self) -> Answer:
-        """The answer to the `initialize` of somebody who has not signed in: with the organisation's headers, if any."""
+        """The answer to the `initialize` without a login: with the organisation's headers, if any."""
         return self.organisation or self.bare
 
     @property

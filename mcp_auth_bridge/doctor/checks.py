@@ -43,7 +43,7 @@ CHECKS = (
     Check(Section.WAY, "connection", addresses.connection),
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
-    Check(Section.SERVER, "a stranger", server.stranger),
+    Check(Section.SERVER, "no credential", server.stranger),
     Check(Section.SERVER, "credential", server.credential),
     Check(Section.SERVER, "GET", server.stream),
     Check(Section.SERVER, "OPTIONS", server.preflight),

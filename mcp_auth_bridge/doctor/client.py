@@ -75,7 +75,8 @@ def _listed(own: OwnEntry) -> str:
 
 
 def _entry_to_add(bridge: Bridge) -> str:
-    return f'add to "mcpServers" in its configuration: "{entry_key(bridge)}": {entry_text(bridge)}'
+    entry = f'"{entry_key(bridge)}": {entry_text(bridge)}'
+    return f'to use it in a client, add to "mcpServers" in the client\'s configuration: {entry}'
 
 
 def _outcome(tried: Tried) -> str:

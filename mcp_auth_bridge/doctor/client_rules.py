@@ -14,7 +14,7 @@ RULES = (
         (Symptom.ENTRY_COMMAND_MISSING,),
         Blame.YOU,
         "the entry for {server} in {client} starts {command}, and there is no such program",
-        "in {file}, write in its place {entry}, then {reload}",
+        "in {file}, replace it with {entry}, then {reload}",
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_HIDDEN,),
@@ -25,19 +25,19 @@ RULES = (
     Rule(
         (Symptom.ENTRY_UNEXPANDED,),
         Blame.YOU,
-        "the entry for {server} in {client} uses {variable}, which {client} does not replace by its value",
+        "the entry for {server} in {client} uses {variable}, which {client} does not replace with its value",
         'in {file}, leave the variable out, and refer to the secret as "env:NAME", "file:PATH" or "keyring:NAME"',
     ),
     Rule(
         (Symptom.ENTRY_PLACEHOLDER,),
         Blame.YOU,
-        "the value of {name} was never filled in, in the entry for {server} in {client}",
+        "the entry for {server} in {client} still has a placeholder in place of the value of {name}",
         "in {file}, write the real value of {name}",
     ),
     Rule(
         (Symptom.ENTRY_LACKS_VARIABLE,),
         Blame.IDE,
-        "{client} does not pass {variable} on to the bridge, so it works in your terminal and not there",
+        "{client} does not pass {variable} on to the bridge, so the bridge works in your terminal, but not there",
         'in {file}, add {variable} to the entry, or keep a secret elsewhere: "file:PATH" or "keyring:NAME"',
     ),
     Rule(
@@ -68,12 +68,12 @@ RULES = (
         (Symptom.ENTRY_OF_ANOTHER_URL,),
         Blame.YOU,
         "no client has an entry for {url}, but {client} has one for {other}",
-        "correct it in {file}, or if it is right, run: mcp-auth-bridge doctor {other}",
+        "correct it in {file}; if it is right, run: mcp-auth-bridge doctor {other}",
     ),
     Rule(
         (Symptom.ENTRY_HOLDS_SECRET,),
         Blame.YOU,
-        "everyone who can read {file} learns the secret {name}, which is there in plain text",
+        "{file} holds the secret {name} in plain text, for everyone who can read that file",
         'keep it elsewhere: write "env:NAME", "file:PATH" or "keyring:NAME" in its place',
     ),
 )

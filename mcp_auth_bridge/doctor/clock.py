@@ -14,7 +14,7 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.effects import Response
 
 TOLERANCE = 30.0
-"""Seconds that nobody notices: libraries for JWTs allow 30 to 60, and `Date` is in whole seconds."""
+"""Seconds that do no harm: libraries for JWTs allow 30 to 60, and `Date` is in whole seconds."""
 
 WRONG = 300.0
 """Seconds at which tokens that are valid for minutes are refused: Entra and Kerberos allow five minutes."""
@@ -22,7 +22,7 @@ WRONG = 300.0
 _FAILURE = 500
 """The first HTTP status of a failure. A gateway answers it in the server's place, perhaps with a page from long ago."""
 
-_SET_IT = "set the date, time and time zone of this machine, best automatically"
+_SET_IT = "set the date, time and time zone of this machine, preferably automatically"
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -54,7 +54,8 @@ def compare(servers: Sequence[Witness], issuers: Sequence[Witness]) -> Finding:
         return skip("no server has told its time")
     worst = max(witnesses, key=lambda each: abs(each.skew))
     if abs(worst.skew) <= TOLERANCE:
-        return ok(f"within {abs(worst.skew):.0f} seconds of {worst.host}")
+        seconds = max(1, round(abs(worst.skew)))
+        return ok(f"within {seconds} second{'s' if seconds > 1 else ''} of the clock of {worst.host}")
     if abs(worst.skew) <= WRONG:
         return warn(f"the clock of this machine is {_apart(worst.skew)} that of {worst.host}", _SET_IT)
     if all(abs(each.skew) > TOLERANCE for each in witnesses):

@@ -15,6 +15,7 @@ from mcp_auth_bridge.doctor.documents import named_issuers
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, sign_of, skip, warn
 from mcp_auth_bridge.doctor.held_credential import HeldCredential
+from mcp_auth_bridge.doctor.login_way import can_log_in
 from mcp_auth_bridge.doctor.refused_credential import Presented, explain
 from mcp_auth_bridge.doctor.server import is_served, no_connection
 from mcp_auth_bridge.doctor.symptoms import Symptom
@@ -105,14 +106,17 @@ async def _login(evidence: Evidence, held: HeldCredential, details: tuple[str, .
 
 
 async def _no_login(evidence: Evidence) -> Finding:
-    answers, hint = await evidence.answers(), f"run: {evidence.bridge.login_command}"
-    if answers.refusal is not None:
-        return fail("you are not logged in", hint, sign(Symptom.NO_LOGIN))
+    answers, none = await evidence.answers(), sign(Symptom.NO_LOGIN)
     if is_served(answers.stranger_session):
-        return ok("there is no login, and the server asks for none", sign(Symptom.NO_LOGIN))
-    if answers.stranger.result is not None:  # it is slow, or limits how often it is asked
-        return warn("there is no login, and it is not known whether the server asks for one", "try again in a minute")
-    return warn("you are not logged in", hint, sign(Symptom.NO_LOGIN))
+        return ok("there is no login, and the server asks for none", none)
+    if answers.refusal is None:
+        if answers.stranger.result is not None:  # it is slow, or limits how often it is asked
+            hint = "try again in a minute"
+            return warn("there is no login, and it is not known whether the server asks for one", hint)
+        return warn("you are not logged in, and the server has not asked for that", "", none)
+    if not await can_log_in(evidence):
+        return fail("you are not logged in, and a login would fail now", "", none)
+    return fail("you are not logged in", f"run: {evidence.bridge.login_command}", none)
 
 
 def _account(session: Session) -> Iterator[str]:
@@ -158,7 +162,13 @@ async def _doubt(evidence: Evidence, says: str, details: tuple[str, ...] = ()) -
     if answers.refusal is not None and answers.credential_refusal is None and is_served(answers.session):
         return ok(f"{says}; the server accepts it all the same", details=details)
     is_configured = isinstance(evidence.bridge.profile.auth, BearerSettings | HeaderSettings)
-    return warn(says, f"replace it: {_sources(evidence.bridge)[0][1]}" if is_configured else "", details=details)
+    return warn(says, _replace(evidence.bridge) if is_configured else "", details=details)
+
+
+def _replace(bridge: Bridge) -> str:
+    """The step that replaces the configured credential."""
+    [(what, place), *_] = _sources(bridge)
+    return f"replace {what}, which comes from {place}"
 
 
 def _token(held: HeldCredential) -> str:
@@ -218,14 +228,14 @@ async def _presented(evidence: Evidence, held: HeldCredential) -> Presented:
     name = bridge.profile.name
     match bridge.profile.auth:
         case BearerSettings() | HeaderSettings():
-            [(what, place), *_] = _sources(bridge)
-            return Presented(token, what, f"replace it: {place}", sign(Symptom.FROM_CONFIGURATION), wanted)
+            what, _ = _sources(bridge)[0]
+            return Presented(token, what, _replace(bridge), sign(Symptom.FROM_CONFIGURATION), wanted)
         case MachineSettings() as machine:
             grant = grant_name(machine)
-            remedy = f"see resource, audience, scopes and issuer under auth for {name}"
+            remedy = f"check resource, audience, scopes and issuer under auth for {name}"
             return Presented(token, f"the token obtained by {grant}", remedy, sign(Symptom.FROM_MACHINE), wanted)
     session, remedy = held.session, f"run: {bridge.login_command}"
     if session is not None and session.renewable:
-        remedy = f"run: {bridge.command('tools')}, which renews the login; if it is refused again, {remedy}"
+        remedy = f"let the bridge renew the login, and log in again if that does not help: {bridge.command('tools')}"
     issuer = quoted(session.issuer, 100) if session is not None else "the authorization server"
     return Presented(token, "the token of your login", remedy, sign(Symptom.FROM_LOGIN, authority=issuer), wanted)

@@ -3,6 +3,7 @@
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
+_SEND_THEM = "send the text that this prints: {doctor} --for-operator"
 _SEND = "send its operator the text that this prints: {doctor} --for-operator"
 
 _LOGIN = (
@@ -22,7 +23,7 @@ _LOGIN = (
     Rule(
         (Symptom.RENEWAL_REFUSED,),
         Blame.UNKNOWN,
-        "your login to {server} is not renewed any more: where you logged in, that is refused ({reason})",
+        "the server where you logged in no longer renews your login to {server} ({reason})",
         "run: {login}",
         unless=(Symptom.SERVES_STRANGERS,),
     ),
@@ -37,8 +38,8 @@ _LOGIN = (
         Blame.AUTHORIZATION_SERVER,
         "{authority}, where you logged in, has forgotten this bridge, so it will not renew your login",
         "run: {login}",
-        "The client that was registered dynamically at {authority} is gone, and refresh tokens were issued to it. Keep"
-        " registrations as long as the tokens that belong to them.",
+        "{authority} has deleted a dynamically registered client whose refresh tokens were still in use. Keep a"
+        " registration for as long as the tokens that belong to it.",
         unless=(Symptom.SERVES_STRANGERS,),
     ),
     Rule(
@@ -51,10 +52,17 @@ _LOGIN = (
 
 _FOR_ANOTHER = (
     Rule(
+        (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_CONFIGURATION, Symptom.LOGIN_OFFERED),
+        Blame.YOU,
+        "{what} was made for another service, {host}, and {server} does not accept it, but offers a login",
+        "{way}",
+    ),
+    Rule(
         (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_CONFIGURATION),
         Blame.YOU,
         "{what} was made for another service, {host}, and {server} does not accept it",
-        "get a token that was made for {url}, then {remedy}",
+        "get a token that was made for {url}, then {remedy}; if its operator says that this one should work, "
+        + _SEND_THEM,
         "Requests to {url} with a token of the issuer {issuer} for {host} are refused. If such tokens are meant to"
         " work, let the MCP endpoint accept that issuer and that audience. If not, document which token it takes, or"
         " publish protected-resource metadata (RFC 9728), so that clients can log in.",
@@ -84,13 +92,13 @@ _FOR_ANOTHER = (
     Rule(
         (Symptom.WRONG_AUDIENCE, Symptom.FROM_CONFIGURATION),
         Blame.YOU,
-        "{what} was made for {audience}, and not for {server}",
+        "{what} was made for {audience}, not for {server}",
         "get a token that was made for {resource}, then {remedy}",
     ),
     Rule(
         (Symptom.WRONG_AUDIENCE,),
         Blame.YOU,
-        "{what} was made for {audience}, and not for {server}",
+        "{what} was made for {audience}, not for {server}",
         "set resource or audience under auth for this server, as its operator documents them",
     ),
     Rule(
@@ -104,10 +112,10 @@ _FOR_ANOTHER = (
     Rule(
         (Symptom.TOKEN_ISSUER_UNKNOWN, Symptom.FROM_LOGIN),
         Blame.SERVER,
-        "{server} does not know who made the token of your login, {issuer}, although the login was made at {authority}",
+        "{server} does not know the issuer of your login's token, {issuer}, although you logged in at {authority}",
         _SEND,
-        "A token with the iss {issuer} is refused at {url} because of its issuer; it was obtained at {authority}. Let"
-        " the check of tokens accept that issuer with its keys, or name another authorization server in your"
+        "A token with the iss {issuer} is refused at {url} because of its issuer; it was obtained at {authority}."
+        " Accept that issuer and its keys where you check tokens, or name another authorization server in your"
         " protected-resource metadata (RFC 9728 section 2).",
     ),
     Rule(
@@ -115,8 +123,8 @@ _FOR_ANOTHER = (
         Blame.YOU,
         "{server} does not know who made {what}: its issuer is {issuer}",
         "get a token from the issuer that the server's operator names, then {remedy}",
-        "A token with the iss {issuer} is refused at {url} because of its issuer. If such tokens are meant to work, let"
-        " the check of tokens accept that issuer with its keys. If not, document which issuer it trusts.",
+        "A token with the iss {issuer} is refused at {url} because of its issuer. If such tokens are meant to work,"
+        " accept that issuer and its keys where you check tokens. If not, document which issuer it trusts.",
     ),
 )
 
@@ -126,8 +134,8 @@ _WORTHLESS = (
         (Symptom.NOT_A_TOKEN, Symptom.FROM_LOGIN),
         Blame.UNKNOWN,
         "{server} cannot read the token that {authority}, where you logged in, made: {reason}",
-        "ask the server's operator for its audience at that place, set audience under auth for this server, then run:"
-        " {login}",
+        "ask the server's operator for the audience that a token needs, set it as audience under auth for this server,"
+        " then run: {login}",
     ),
     Rule((Symptom.NOT_A_TOKEN,), Blame.YOU, "{what} for {server} is not a token: {reason}", "{remedy}"),
     Rule(
@@ -140,20 +148,20 @@ _WORTHLESS = (
     Rule(
         (Symptom.NOT_YET_VALID, Symptom.FROM_LOGIN),
         Blame.UNKNOWN,
-        "by this machine's clock {what} begins only in {when}: this clock is slow, or that of {authority} is fast",
+        "by this machine's clock, {what} becomes valid in {when}: this clock is slow, or that of {authority} is fast",
         "check the date, time and time zone of this machine",
     ),
     Rule(
         (Symptom.NOT_YET_VALID,),
         Blame.YOU,
-        "{what} for {server} is not valid yet: by this machine's clock it begins in {when}",
+        "{what} for {server} is not valid yet: by this machine's clock, it becomes valid in {when}",
         "check the date, time and time zone of this machine; if they are right, wait that long, or {remedy}",
     ),
     Rule(
         (Symptom.EXPIRED_EARLY,),
         Blame.UNKNOWN,
-        "{server} says that {what} has expired, and by this machine's clock it is valid for another {left}: a clock is"
-        " wrong, or the token was revoked",
+        "{server} says that {what} has expired, but by this machine's clock it is valid for another {left}: a clock"
+        " is wrong, or the token was revoked",
         "check the date and time of this machine; if they are right, {remedy}",
     ),
     Rule(
@@ -176,7 +184,7 @@ _WORTHLESS = (
         Blame.UNKNOWN,
         "{server} refuses {what}{says}; {reason}",
         "{remedy}",
-        "A credential is refused at {url} without a reason that its owner could act on. Name it in the refusal:"
+        "A credential is refused at {url} without a reason that its owner could act on. Name the reason:"
         ' WWW-Authenticate: Bearer error="invalid_token", error_description="…" (RFC 6750 section 3).',
     ),
 )

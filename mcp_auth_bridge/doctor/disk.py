@@ -25,7 +25,7 @@ async def disk(evidence: Evidence) -> Finding:
     if subject.context.paths is NOWHERE:
         return skip("there is no folder to look at")
     if access.forgets or (subject.bridge is not None and not uses_store(subject.bridge)):
-        return skip("nothing is kept on it")
+        return skip("nothing is stored on it")
     try:
         return await run_with_timeout(lambda: _look_at(access), PATIENCE)  # a network drive may hang
     except StoreError as error:

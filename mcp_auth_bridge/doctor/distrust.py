@@ -83,10 +83,10 @@ def _of_time(way: Way, chain: Sequence[Certificate]) -> Distrust | None:
     host = way.url.host
     ends, begins = min(each.not_after for each in chain), max(each.not_before for each in chain)
     if ends < way.now:
-        says = f"the certificate of {host} ended on {date(ends)}"
+        says = f"the certificate of {host} expired on {date(ends)}"
         return Distrust(says, sign(Symptom.CERTIFICATE_EXPIRED, host=host, ended=date(ends)))
     if begins > way.now:
-        says = f"the certificate of {host} begins only on {date(begins)}"
+        says = f"the certificate of {host} is not valid until {date(begins)}"
         return Distrust(says, sign(Symptom.CERTIFICATE_NOT_YET_VALID, host=host, begins=date(begins)))
     return None
 

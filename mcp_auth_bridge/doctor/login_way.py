@@ -3,18 +3,19 @@
 import re
 from collections.abc import Iterator
 
+from mcp_auth_bridge.config.auth import BearerSettings, HeaderSettings
 from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.doctor.discovery_result import login_settings, trust_in
 from mcp_auth_bridge.doctor.endpoints import Endpoint, State
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip, warn
+from mcp_auth_bridge.doctor.finding import Finding, Outcome, Sign, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.login_obstacle import name_obstacle
 from mcp_auth_bridge.doctor.oauth_need import Need
 from mcp_auth_bridge.doctor.obstacle import Obstacle
 from mcp_auth_bridge.doctor.published import cut_off, need_of
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import copyable_url, quoted
+from mcp_auth_bridge.errors import copyable_url, quoted, shell_quoted
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.providers import provider_of, resource_identifier
 from mcp_auth_bridge.oauth.session import Session
@@ -34,7 +35,8 @@ async def discovery(evidence: Evidence) -> Finding:
         assert found.error is not None, "there is a server or an error"  # noqa: S101 - a fact, not a check
         hint = _TRAIL.sub("", found.error.hint)
         if need.need is Need.LATER:
-            return warn(f"{need.reason}, but a new login would end: {found.error.message}", hint)
+            says = f"a new login would fail, although the server accepts the present one: {found.error.message}"
+            return warn(says, "tell the server's operator before you have to log in again")
         if need.need is not Need.NEEDED:
             return skip(f"no login is offered, and none is needed: {need.reason}")
         held = await evidence.credential()
@@ -46,7 +48,7 @@ async def discovery(evidence: Evidence) -> Finding:
             resource_identifier(getattr(auth, "resource", "")),
             (await evidence.answers()).challenge,
         )
-        return fail(f"a login would end: {found.error.message}", hint, *name_obstacle(obstacle))
+        return fail(f"a login would fail: {found.error.message}", hint, *name_obstacle(obstacle))
     return await _decided(evidence, found.server)
 
 
@@ -69,6 +71,14 @@ async def _decided(evidence: Evidence, server: AuthorizationServer) -> Finding:
         return warn(moved, hint, details=tuple(details))
     facts = {"issuer": quoted(server.issuer), "last": quoted(last.issuer), "options": options}
     return fail(moved, hint, sign(Symptom.ISSUER_CHANGED, **facts), details=tuple(details))
+
+
+async def can_log_in(evidence: Evidence) -> bool:
+    """Whether a login could work here: no check of its way fails."""
+    for check in (discovery, registration, endpoints):
+        if (await check(evidence)).outcome is Outcome.FAIL:
+            return False
+    return True
 
 
 def _renamed(server: AuthorizationServer, last: Session | None) -> Iterator[Sign]:
@@ -153,7 +163,7 @@ async def endpoints(evidence: Evidence) -> Finding:
     registers = (await _client_known(evidence)) is None
     broken = [each for each in found if each.is_broken and (registers or each.purpose is not Purpose.REGISTRATION)]
     if not broken:
-        return ok("every endpoint that a login needs is there", details=details)
+        return ok("every endpoint that a login needs is there", *await _offer(evidence), details=details)
     says = f"{broken[0].purpose.value}: {_line(broken[0])}"
     need = await need_of(evidence)
     if need.need is Need.LATER:
@@ -163,6 +173,18 @@ async def endpoints(evidence: Evidence) -> Finding:
     if need.need is not Need.NEEDED:
         return ok(f"{says}; it is not needed", details=details)
     return fail(says, "", _sign(broken[0]), details=details)
+
+
+async def _offer(evidence: Evidence) -> tuple[Sign, ...]:
+    """The sign of a login that would work if no token or key were configured."""
+    server, bridge = (await evidence.discovery()).server, evidence.bridge
+    if not isinstance(bridge.profile.auth, BearerSettings | HeaderSettings):
+        return ()
+    if server is None or server.registration_endpoint is None:
+        return ()
+    given = "the option --auth" if bridge.profile.auth_argument else f"auth from [servers.{bridge.profile.name}]"
+    words = ("mcp-auth-bridge", "login", bridge.profile.name, *bridge.header_options)
+    return (sign(Symptom.LOGIN_OFFERED, way=f"remove {given}, then run: {' '.join(map(shell_quoted, words))}"),)
 
 
 def _line(each: Endpoint) -> str:

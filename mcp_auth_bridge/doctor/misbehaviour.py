@@ -74,7 +74,7 @@ def _without_response(answer: Answer) -> Trouble:
         )
     match answer.error:
         case NotHttp():
-            told = f"what answers there does not speak HTTP: {answer.error.message}"
+            told = f"the program that answers there does not speak HTTP: {answer.error.message}"
             return Trouble(sign(Symptom.NOT_HTTP), told, "check the port in the url")
         case Http2Only():
             return Trouble(sign(Symptom.HTTP_2_ANSWER), answer.error.message, answer.error.hint)
@@ -214,7 +214,7 @@ def _failed(answer: Answer) -> Trouble:
     if answer.status == 503:
         return Trouble(
             sign(Symptom.UNAVAILABLE, says=words(answer)),
-            f"it is not ready, or has too much to do (HTTP 503){words(answer)}",
+            f"it is not ready, or is overloaded (HTTP 503){words(answer)}",
             TRY_AGAIN,
         )
     return Trouble(
@@ -249,7 +249,7 @@ def _unsuccessful(answer: Answer) -> Trouble:
     return Trouble(
         sign(Symptom.REFUSES_OPENING, status=status, says=words(answer)),
         f"it refuses to begin (HTTP {status}){words(answer)}",
-        "what it says may help; otherwise contact its operator",
+        "its words may help; otherwise contact its operator",
     )
 
 

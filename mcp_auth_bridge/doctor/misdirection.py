@@ -74,9 +74,9 @@ def _has_moved(answer: Answer, url: Url, target: Url) -> bool:
     return answer.status in _PERMANENT or target.host == url.host or (target.path == url.path and url.path != "/")
 
 
-def _circle(answer: Answer, whither: str) -> Trouble:
+def _circle(answer: Answer, where: str) -> Trouble:
     return Trouble(
-        sign(Symptom.REDIRECTS_IN_VAIN, whither=whither, status=str(answer.status)),
-        f"it redirects {whither} (HTTP {answer.status})",
+        sign(Symptom.REDIRECTS_NOWHERE, where=where, status=str(answer.status)),
+        f"it redirects {where} (HTTP {answer.status})",
         "check the URL; if it is right, contact the server's operator",
     )

@@ -36,7 +36,7 @@ def weigh(auth: Auth, answers: Answers) -> OAuthNeed:
     if static := describe_static(auth):
         return OAuthNeed(Need.SPARED, f"the bridge presents {static} and does not log in")
     if answers.session is not None and answers.session.results:
-        return OAuthNeed(Need.LATER, "the server accepts the token that the bridge has")
+        return OAuthNeed(Need.LATER, "the server accepts the present login")
     if answers.refusal is not None:
         return OAuthNeed(Need.NEEDED, "the server refuses a client without credentials")
     if answers.stranger_session is not None and answers.stranger_session.results:

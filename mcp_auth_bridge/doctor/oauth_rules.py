@@ -7,7 +7,7 @@ from mcp_auth_bridge.doctor import oauth_texts
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
-_SEND = "send its operator the text that this command prints: {doctor} --for-operator"
+_SEND = "send its operator the text that this prints: {doctor} --for-operator"
 
 RULES = (
     Rule(
@@ -21,23 +21,22 @@ RULES = (
     Rule(
         (Symptom.METADATA_ELSEWHERE,),
         Blame.SERVER,
-        "{server} says that its login is described at {named}, which is on another host, and a program must not follow"
-        " it there",
+        "{server} says that its login is described on another host, at {named}, where a program must not follow it",
         _SEND,
         oauth_texts.METADATA_ELSEWHERE,
     ),
     Rule(
         (Symptom.METADATA_MOVED,),
         Blame.SERVER,
-        "{server} sends programs that ask where to log in on to another host, {location}, where they must not follow",
+        "{server} redirects a program that asks where to log in to another host, {location}, where it must not follow",
         'if you know that logins belong there, add issuer = "{issuer}" under auth for this server; else ' + _SEND,
         oauth_texts.METADATA_MOVED,
     ),
     Rule(
         (Symptom.METADATA_GUARDED,),
         Blame.SERVER,
-        "{server} answers programs that ask where to log in with a redirect to another place, {location}, which is"
-        " probably a page for people to sign in at",
+        "{server} redirects a program that asks where to log in to {location}, which is probably a sign-in page for"
+        " people",
         _SEND,
         oauth_texts.METADATA_GUARDED,
     ),
@@ -52,7 +51,7 @@ RULES = (
         (Symptom.METADATA_FAILING,),
         Blame.SERVER,
         "{server} fails when a program asks it where to log in: {place} answers {answer}",
-        "try again later; if it keeps happening, " + _SEND,
+        "try again later; if this persists, " + _SEND,
         oauth_texts.METADATA_FAILING,
     ),
     Rule(
@@ -73,14 +72,14 @@ RULES = (
     Rule(
         (Symptom.NO_AUTHORIZATION_SERVER,),
         Blame.SERVER,
-        "{server} describes its login, but does not name the server that people log in at",
+        "{server} describes its login, but does not name the server where people log in",
         _SEND,
         oauth_texts.NO_AUTHORIZATION_SERVER,
     ),
     Rule(
         (Symptom.ISSUER_DIFFERS,),
         Blame.YOU,
-        "you have configured the issuer {configured}, but {server} takes logins of {named} only",
+        "you have configured the issuer {configured}, but {server} accepts only logins at {named}",
         "correct issuer under auth for this server",
     ),
     Rule(
@@ -94,7 +93,7 @@ RULES = (
         (Symptom.AUTHORIZATION_SERVER_DOWN,),
         Blame.AUTHORIZATION_SERVER,
         "{server} works, but the server where people log in, {issuer}, does not: {error}",
-        "try again later; if it keeps happening, tell its operator",
+        "try again later; if this persists, tell its operator",
     ),
     Rule(
         (Symptom.AUTHORIZATION_SERVER_UNREACHED,),
@@ -114,7 +113,7 @@ RULES = (
     Rule(
         (Symptom.WRONG_ISSUER,),
         Blame.AUTHORIZATION_SERVER,
-        "the server where people log in goes by two names: {issuer} was asked, and {named} is what it calls itself."
+        "the server where people log in goes by two names: at {issuer}, it calls itself {named}."
         " A program must not log in there, because one of them may be an impostor",
         _SEND,
         oauth_texts.WRONG_ISSUER,
@@ -168,7 +167,7 @@ RULES = (
     Rule(
         (Symptom.CLIENT_DIFFERS,),
         Blame.YOU,
-        "the client_id that you have configured belongs to {configured}, but {server} has its logins at {named}",
+        "the client_id that you have configured belongs to {configured}, but the login of {server} is at {named}",
         "set the client_id and the issuer of a client there, under auth for this server",
     ),
     Rule(
@@ -196,8 +195,8 @@ RULES = (
     Rule(
         (Symptom.ENDPOINT_DOWN,),
         Blame.AUTHORIZATION_SERVER,
-        "{what} of the server where people log in does not work: {place}: {answer}",
-        "try again later; if it keeps happening, tell its operator",
+        "{what} of the server where people log in does not work ({place}: {answer})",
+        "try again later; if this persists, tell its operator",
     ),
     Rule(
         (Symptom.REGISTRATION_REFUSED,),

@@ -73,18 +73,18 @@ login, and answer with HTTP 404 where there is none.\
 """
 
 METADATA_FAILING = """\
-GET {place} is answered with {answer}. Where there is no document, answer with HTTP 404: clients cannot tell a failure
-from a document that is there, and do not log in until it is over.\
+GET {place} is answered with {answer}. Where there is no document, answer with HTTP 404: clients cannot tell
+whether there is one, and do not log in until the failure is over.\
 """
 
 RESOURCE_MALFORMED = """\
-The document at {place} is not as RFC 9728 section 2 specifies it: {problem}. It has at least these members:
+The document at {place} does not conform to RFC 9728 section 2: {problem}. It has at least these members:
 
   {{"resource": "{url}", "authorization_servers": ["https://AUTH.EXAMPLE"]}}\
 """
 
 ISSUER_MALFORMED = """\
-The document at {place}, for the issuer {issuer}, is not as RFC 8414 section 2 specifies it: {problem}. Correct that
+The document at {place}, for the issuer {issuer}, does not conform to RFC 8414 section 2: {problem}. Correct that
 member.\
 """
 
@@ -111,7 +111,7 @@ to: {error}. Name its public https URL:
 
 ISSUER_TEMPLATE = """\
 The protected-resource metadata of {url} name {issuer}. The metadata of that authorization server have the issuer
-{named}, a template which no token ever has (RFC 8414 section 3.3). Name the issuer of one tenant:
+{named}, a template that is not the issuer of any token (RFC 8414 section 3.3). Name the issuer of one tenant:
 
   "authorization_servers": ["https://login.microsoftonline.com/TENANT-ID/v2.0"]\
 """
@@ -153,12 +153,13 @@ https URLs only (RFC 8414 section 2, MCP "Communication Security").\
 
 NO_REGISTRATION = """\
 The authorization server {issuer} of {url} registers no clients by itself. Offer one of these ways (MCP "Client
-Registration Approaches"), with the member that tells it in its metadata (RFC 8414):
+Registration Approaches"), with the member that announces it in the metadata (RFC 8414):
 
   "registration_endpoint": "https://…"               dynamic client registration (RFC 7591)
   "client_id_metadata_document_supported": true      client ID metadata documents
 
-Else give your users a client_id of a public client with the redirect URI {callback} (any port, RFC 8252 section 7.3).\
+Otherwise, give your users the client_id of a public client with the redirect URI {callback}
+(any port, RFC 8252 section 7.3).\
 """
 
 ENDPOINT_MISSING = """\
@@ -167,8 +168,8 @@ Correct the metadata, or route that address (RFC 8414 section 2).\
 """
 
 ENDPOINT_WALLED = """\
-A firewall in front of {host} answers requests of programs to {what}, {place}, with a web page and HTTP 403. Let GET,
-OPTIONS and POST requests to that address pass; clients send neither cookies nor JavaScript's proof of a browser.\
+A firewall in front of {host} answers requests from programs to {what}, {place}, with a web page and HTTP 403. Let GET,
+OPTIONS and POST requests to that address pass; clients send no cookies and run no JavaScript.\
 """
 
 ENDPOINT_MOVED = """\

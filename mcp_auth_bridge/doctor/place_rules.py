@@ -8,7 +8,7 @@ from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
 LET_CLIENTS_THROUGH = (
     "Something in front of the MCP server answers in its place. Let POST, GET, DELETE and OPTIONS requests for {url}"
-    " through to it, also from programs without cookies. The MCP server itself should refuse those without a token:"
+    " through to it, even from programs without cookies. The MCP server itself should refuse those without a token:"
     ' HTTP 401 with the header WWW-Authenticate: Bearer resource_metadata="…".'
 )
 """For the operator of something in front of the server."""
@@ -29,14 +29,14 @@ PLACE_RULES = (
     Rule(
         (Symptom.NOT_HTTP,),
         Blame.YOU,
-        "what answers at {origin} is not a web server",
+        "the program that answers at {origin} is not a web server",
         "check the port in the URL",
     ),
     Rule(
         (Symptom.MOVED,),
         Blame.YOU,
         "{server} is at another URL: {url} redirects to {place} (HTTP {status})",
-        "put {place} in place of {url} into the configuration or the command",
+        "in the configuration or the command, replace {url} with {place}",
     ),
     Rule(
         (Symptom.SCHEME_LOST,),
@@ -90,23 +90,23 @@ PLACE_RULES = (
         ' {{ kind = "headers", headers = {{ Authorization = "env:NAME" }} }}',
     ),
     Rule(
-        (Symptom.REDIRECTS_IN_VAIN,),
+        (Symptom.REDIRECTS_NOWHERE,),
         Blame.SERVER,
-        "{server} redirects requests {whither} (HTTP {status})",
+        "{server} redirects requests {where} (HTTP {status})",
         "check the URL; if it is right, send its operator the text that this prints: {doctor} --for-operator",
-        "POST {url} is redirected {whither}. It has to answer itself, or redirect once with HTTP 307 or 308.",
+        "POST {url} is redirected {where}. It has to answer itself, or redirect once with HTTP 307 or 308.",
     ),
     Rule(
         (Symptom.NOT_MCP, Symptom.ENDPOINT_FOUND),
         Blame.YOU,
-        "there is no MCP server at {url}, and there is one at {endpoint}",
-        "put {endpoint} in place of {url} into the configuration or the command",
+        "there is no MCP server at {url}, but there is one at {endpoint}",
+        "in the configuration or the command, replace {url} with {endpoint}",
     ),
     Rule(
         (Symptom.WEB_PAGE, Symptom.ENDPOINT_FOUND),
         Blame.YOU,
-        "{url} is a web page, and there is an MCP server at {endpoint}",
-        "put {endpoint} in place of {url} into the configuration or the command",
+        "{url} is a web page, but there is an MCP server at {endpoint}",
+        "in the configuration or the command, replace {url} with {endpoint}",
     ),
     Rule(
         (Symptom.NOT_MCP,),

@@ -129,8 +129,8 @@ async def resource(evidence: Evidence) -> Finding:
     views = ((each, _view(each, found.resource_answers, evidence)) for each in found.resources)
     checked = {each.place: check(RESOURCE_RULES, view) for each, view in views}
     issuers = ", ".join(quoted(issuer) for issuer in named_issuers(first.members)) or "none"
-    says = f"{first.place} names the resource {quoted(str(first.members.get('resource', '')))}, and logins at {issuers}"
-    return await _judge(evidence, says, checked)
+    says = f"the resource {quoted(str(first.members.get('resource', '')))}, with logins at {issuers}"
+    return await _judge(evidence, says, checked, [f"published at {first.place}"])
 
 
 async def issuer(evidence: Evidence) -> Finding:
@@ -153,7 +153,7 @@ async def issuer(evidence: Evidence) -> Finding:
         metadata.place: check(ISSUER_RULES, _view(metadata, each.answers, evidence, each.name))
         for each, metadata in published
     }
-    says = "; ".join(f"{quoted(each.name)}: {metadata.place}" for each, metadata in published)
+    says = "; ".join(f"{quoted(each.name)}, published at {metadata.place}" for each, metadata in published)
     return await _judge(evidence, says, checked, details)
 
 

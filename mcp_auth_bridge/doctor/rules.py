@@ -29,16 +29,16 @@ _HERE = (
         Blame.YOU,
         "the clock of this machine is wrong, so every login seems to be expired or not valid yet: it is {skew} the"
         " clock of the server",
-        "set the date, time and time zone of this machine, best automatically, then run: {doctor}",
+        "set the date, time and time zone of this machine, preferably automatically, then run: {doctor}",
     ),
     Rule(
         (Symptom.SERVER_CLOCK_WRONG,),
         Blame.SERVER,
-        "the clock of {host} is wrong, so it takes valid tokens for expired ones, or for ones of the future: it is"
+        "the clock of {host} is wrong, so it mistakes valid tokens for expired or future ones: it is"
         " {skew} the clocks of this machine and of the authorization server",
         "ask the operator of {host} to set its clock",
-        "the Date of your responses is {skew} the time: synchronise the clock of {host} (NTP), because it decides"
-        " whether a token's exp and nbf are accepted",
+        "The Date of your responses is {skew} the correct time. Synchronise the clock of {host} (NTP), because it"
+        " decides whether a token's exp and nbf are accepted",
     ),
     Rule(
         (Symptom.ISSUER_CLOCK_WRONG,),
@@ -46,8 +46,8 @@ _HERE = (
         "the clock of {host}, where you log in, is wrong, so the tokens that it issues count as expired, or as not"
         " valid yet: it is {skew} the clocks of this machine and of the MCP server",
         "ask the operator of {host} to set its clock",
-        "the Date of your responses is {skew} the time: synchronise the clock of {host} (NTP), because it writes"
-        " iat, nbf and exp into tokens",
+        "The Date of your responses is {skew} the correct time. Synchronise the clock of {host} (NTP), because it"
+        " writes iat, nbf and exp into tokens",
     ),
     Rule((Symptom.SECRET_MISSING,), Blame.YOU, "{error}", "{hint}"),
     Rule((Symptom.LOGIN_DAMAGED,), Blame.YOU, "your login cannot be opened: {error}", "{hint}"),
@@ -75,8 +75,8 @@ _HERE_AND_THERE = (
     Rule(
         (Symptom.DEFAULT_CREDENTIAL, Symptom.REFUSES_CREDENTIAL),
         Blame.YOU,
-        "the environment variable {variable} is not set, so {server} gets the default in the configuration in its"
-        " place, and refuses it",
+        "the environment variable {variable} is not set, so {server} gets the default in the configuration"
+        " instead, and refuses it",
         "set {variable} where mcp-auth-bridge is started, for example in the IDE's entry",
     ),
 )

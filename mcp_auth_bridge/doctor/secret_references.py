@@ -30,7 +30,7 @@ async def variables(evidence: Evidence) -> Finding:
     if unset := dict(_unset(references, bridge.environ)):
         told = tuple(f"{name} is not set, so the default is used for {what}" for name, what in unset.items())
         return warn(told[0], _SET_IT.format(" and ".join(unset)), *_signs(unset, bridge), details=told[1:])
-    return ok(", ".join(sorted(names)))
+    return ok(f"the settings refer to {', '.join(sorted(names))}")
 
 
 def _signs(unset: Mapping[str, str], bridge: Bridge) -> Iterator[Sign]:

@@ -77,11 +77,14 @@ def _about_stream(answer: Answer) -> str:
         return "it offers a stream of its own"
     if answer.refusal is not None:
         return "it asks for credentials here too"
-    if answer.status == 405:
-        return "it offers no stream of its own, and need not"
-    if answer.status == 0:
-        return "it does not answer, and need not"
-    return "it offers no stream to a client without a session, and need not"
+    return _WITHOUT_STREAM.get(answer.status, "it offers no stream to a client without a session, and need not")
+
+
+_WITHOUT_STREAM = {
+    0: "it does not answer, and need not",
+    403: "it refuses this request too",
+    405: "it offers no stream of its own, and need not",
+}
 
 
 async def preflight(evidence: Evidence) -> Finding:

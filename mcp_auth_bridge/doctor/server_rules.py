@@ -1,6 +1,6 @@
 """The rules of the verdict about the MCP server, as data (`rules.py`).
 
-The order matters where a request has two symptoms: somebody on the way may have answered in the server's place, the
+The order matters where a request has two symptoms: something on the way may have answered in the server's place, the
 server may be at another URL, and it may refuse because a header is missing.
 """
 
@@ -10,7 +10,7 @@ from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
 _SEND_HEADER = (
     'add --header \'{header}: …\' to the command, or the line headers = {{ "{header}" = "…" }} to the server\'s table'
-    " in the configuration, with the value that your organisation has there"
+    " in the configuration, with your organisation's value"
 )
 
 RULES = (
@@ -20,7 +20,7 @@ RULES = (
         Blame.SERVER,
         "{server} does not answer to the host name in {origin}{says}",
         "send its operator the text that this prints: {doctor} --for-operator",
-        "The MCP server refuses requests whose Host header belongs to {origin}{says}. Add that name to the hosts that"
+        "The MCP server refuses requests whose Host header names {origin}{says}. Add that name to the hosts that"
         " it allows (in the MCP SDKs: the settings of its DNS rebinding protection), or let the proxy in front of it"
         " rewrite Host.",
     ),
@@ -33,14 +33,14 @@ RULES = (
     Rule(
         (Symptom.FORBIDDEN, Symptom.NO_LOGIN),
         Blame.YOU,
-        "{server} refuses strangers{says}, and you are not logged in",
+        "{server} refuses clients without a login{says}, and you are not logged in",
         "run: {login}",
     ),
     Rule(
         (Symptom.FORBIDDEN_BY_PAGE, Symptom.OPEN_TO_THE_NETWORK),
         Blame.UNKNOWN,
         "a web page refuses the requests to {server}{says}: a firewall of your network, or one in front of the server",
-        "ask whoever runs your network, then the server's operator, to let these requests through",
+        "ask the operator of your network, then the server's operator, to let these requests through",
     ),
     Rule(
         (Symptom.FORBIDDEN_BY_PAGE,),
@@ -73,7 +73,7 @@ RULES = (
         (Symptom.HEADERS_TOO_LARGE,),
         Blame.SERVER,
         "the headers of the requests, most likely the token, are larger than {server} allows (HTTP {status})",
-        "remove headers that the server does not need; else send its operator what this prints: {doctor}"
+        "remove headers that the server does not need; else send its operator the text that this prints: {doctor}"
         " --for-operator",
         "Requests to {url} are refused with HTTP {status}, because their headers are too large. Raise the limit"
         " (nginx: large_client_header_buffers; Node.js: --max-http-header-size), or issue smaller tokens.",
@@ -100,7 +100,7 @@ RULES = (
         (Symptom.BAD_GATEWAY,),
         Blame.SERVER,
         "{server} is down: {gateway} in front of it gets no valid response from it (HTTP {status})",
-        "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
+        "try again in a while; if this persists, send its operator the text that this prints: {doctor} --for-operator",
         "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not run, listens"
         " elsewhere, or breaks the connection off.",
     ),
@@ -108,14 +108,14 @@ RULES = (
         (Symptom.GATEWAY_TIMEOUT,),
         Blame.SERVER,
         "{server} hangs or is too slow: {gateway} in front of it gets no response in time (HTTP {status})",
-        "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
+        "try again in a while; if this persists, send its operator the text that this prints: {doctor} --for-operator",
         "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not answer in time.",
     ),
     Rule(
         (Symptom.UNAVAILABLE,),
         Blame.SERVER,
-        "{server} is not ready, or has too much to do (HTTP 503){says}",
-        "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
+        "{server} is not ready, or is overloaded (HTTP 503){says}",
+        "try again in a while; if this persists, send its operator the text that this prints: {doctor} --for-operator",
         "{url} answers with HTTP 503{says}.",
     ),
     Rule(
@@ -123,14 +123,14 @@ RULES = (
         Blame.SERVER,
         "{server} has a fault of its own (HTTP {status}){says}",
         "send its operator the text that this prints: {doctor} --for-operator",
-        "POST {url} with an opening of MCP is answered with HTTP {status}{says}. Its log says why.",
+        "POST {url} with the first request of MCP is answered with HTTP {status}{says}. The server's log says why.",
     ),
     Rule(
         (Symptom.SERVER_SILENT,),
         Blame.SERVER,
         "{server} takes requests and does not answer them within {seconds} seconds",
-        "try again in a minute; if it stays so, send its operator what this prints: {doctor} --for-operator",
-        "POST {url} with an opening of MCP gets no response within {seconds} seconds.",
+        "try again in a minute; if this persists, send its operator the text that this prints: {doctor} --for-operator",
+        "POST {url} with the first request of MCP gets no response within {seconds} seconds.",
     ),
     Rule(
         (Symptom.CUT_OFF, Symptom.OPEN_TO_THE_NETWORK),
@@ -143,8 +143,9 @@ RULES = (
         (Symptom.CUT_OFF,),
         Blame.SERVER,
         "{server} ends the connection instead of answering a request",
-        "try again; if it stays so, send its operator what this prints: {doctor} --for-operator",
-        "POST {url} with an opening of MCP gets no response: the connection ends after the request. Its log says why.",
+        "try again; if this persists, send its operator the text that this prints: {doctor} --for-operator",
+        "POST {url} with the first request of MCP gets no response: the connection ends after the request. The server's"
+        " log says why.",
     ),
     Rule(
         (Symptom.HTTP_2_ANSWER,),
@@ -180,7 +181,7 @@ RULES = (
     Rule(
         (Symptom.FAILS_LATER,),
         Blame.SERVER,
-        "{server} opens a session, and fails at the first request in it: {error}",
+        "{server} opens a session, but fails at the first request in it: {error}",
         "send its operator the text that this prints: {doctor} --for-operator",
         "initialize works at {url}, and the request after it does not: {error}.",
     ),
@@ -207,7 +208,7 @@ RULES = (
     Rule(
         (Symptom.FORBIDDEN, Symptom.WANTS_CREDENTIALS),
         Blame.YOU,
-        "{server} knows your credential, and its account may not use it (HTTP 403){says}",
+        "{server} accepts your credential, but its account has no access (HTTP 403){says}",
         "ask its operator to give that account access",
     ),
     Rule(
@@ -215,7 +216,7 @@ RULES = (
         Blame.SERVER,
         "{server} refuses every request (HTTP 403){says}, and does not say what it wants",
         "send its operator the text that this prints: {doctor} --for-operator",
-        "POST {url} is refused with HTTP 403{says}. If it is for want of credentials, answer with HTTP 401 and"
+        "POST {url} is refused with HTTP 403{says}. If credentials are missing, answer with HTTP 401 and"
         ' the header WWW-Authenticate: Bearer resource_metadata="…"; otherwise say in the body what the client has to'
         " send.",
     ),

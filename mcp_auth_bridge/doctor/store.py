@@ -24,7 +24,7 @@ async def store(evidence: Evidence) -> Finding:
     if subject.context.error is not None:
         return skip("it is not known where logins are kept: the configuration cannot be used")
     if bridge is not None and not uses_store(bridge):
-        return skip(f"{bridge.profile.label} keeps nothing: its credentials come from the configuration")
+        return skip(f"nothing is stored for {bridge.profile.label}: its credential is configured")
     seen = await evidence.store()
     if seen.error is not None and _holds_logins(subject):
         return fail(seen.error.message, seen.error.hint, sign_of(Symptom.STORE_CLOSED, seen.error))

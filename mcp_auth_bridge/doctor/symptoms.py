@@ -173,7 +173,7 @@ class Symptom(enum.Enum):
     # The server
 
     OPEN_TO_THE_NETWORK = ("open_to_the_network",)
-    """Somebody on the way may have answered in the server's place: the request goes out without TLS."""
+    """Something on the way may have answered in the server's place: the request goes out without TLS."""
 
     THROUGH_PROXY = "through_proxy", "proxy"
     """The proxy of this machine reads the request, which has no TLS, and may answer it itself."""
@@ -211,7 +211,7 @@ class Symptom(enum.Enum):
     SCHEME_LOST = ("scheme_lost",)
     """The server redirects https to http, and so to itself."""
 
-    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither", "status"
+    REDIRECTS_NOWHERE = "redirects_nowhere", "where", "status"
     """The server redirects in a circle, or to nowhere."""
 
     NOT_MCP = "not_mcp", "status"
@@ -387,6 +387,9 @@ class Symptom(enum.Enum):
     ISSUER_CHANGED = "issuer_changed", "issuer", "last", "options"
     """The server names another authorization server than at the last login, which cannot be used any more."""
 
+    LOGIN_OFFERED = "login_offered", "way"
+    """The server offers a login that could work, but a token or a key is configured instead; `way` leads to it."""
+
     # The credential
 
     NONE_CONFIGURED = ("none_configured",)
@@ -451,6 +454,7 @@ class Symptom(enum.Enum):
 
     ACCEPTED = ("accepted",)
     """The server serves a request with the credential, and refuses one without it."""
+
     # The client
 
     ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error", "reload"
@@ -475,7 +479,7 @@ class Symptom(enum.Enum):
     """The bridge reads a variable that is set in this terminal, and that the client does not pass on."""
 
     ENTRY_UNEXPANDED = "entry_unexpanded", "client", "file", "variable"
-    """An entry has a variable in a form that its client does not replace by its value."""
+    """An entry has a variable in a form that its client does not replace with its value."""
 
     ENTRY_PLACEHOLDER = "entry_placeholder", "client", "file", "name"
     """A value in an entry was never filled in."""

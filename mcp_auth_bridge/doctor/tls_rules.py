@@ -23,18 +23,18 @@ TLS = (
     Rule(
         (Symptom.CERTIFICATE_EXPIRED,),
         Blame.SERVER,
-        "the certificate of {host} ended on {ended}, and its operator has not renewed it",
+        "the certificate of {host} expired on {ended}, and its operator has not renewed it",
         "tell the server's operator",
-        "The TLS certificate of {host}, or one in its chain, ended on {ended}. Renew it and restart the server.",
+        "The TLS certificate of {host}, or one in its chain, expired on {ended}. Renew it and restart the server.",
         unless=(Symptom.CLOCK_WRONG,),
     ),
     Rule(
         (Symptom.CERTIFICATE_NOT_YET_VALID,),
         Blame.UNKNOWN,
-        "the certificate of {host} begins only on {begins}: either the clock of this machine is slow, or the server's"
+        "the certificate of {host} is not valid until {begins}: the clock of this machine is slow, or the server's"
         " operator has installed a certificate too early",
         "compare the clock of this machine; if it is right, tell the server's operator",
-        "The TLS certificate of {host} begins only on {begins}. Until then, serve the one before it.",
+        "The TLS certificate of {host} is not valid until {begins}. Until then, serve the one before it.",
         unless=(Symptom.CLOCK_WRONG,),
     ),
     Rule(
@@ -51,7 +51,7 @@ TLS = (
         Blame.SERVER,
         "{maker} in front of {host} has no certificate for it, and shows one that it made itself",
         "check the host in the URL; if it is right, tell the server's operator",
-        "For {host} (SNI), {maker} serves its default certificate. Configure one for this host, of a public CA.",
+        "For {host} (SNI), {maker} serves its default certificate. Configure one for this host, from a public CA.",
     ),
     Rule(
         (Symptom.CAPTIVE_PORTAL,),
@@ -62,9 +62,9 @@ TLS = (
     Rule(
         (Symptom.CERTIFICATE_FOREIGN,),
         Blame.UNKNOWN,
-        "another server answers in place of {host}: its certificate is for {hosts}, and of {issuer}, which this machine"
-        " does not know. It may be the sign-in page of the network in a hotel or a train, or a wrong setting of the"
-        " server",
+        "another server answers in place of {host}: its certificate is for {hosts} and comes from {issuer}, which this"
+        " machine does not know. It may be the sign-in page of the network in a hotel or a train, or a wrong setting of"
+        " the server",
         "open any web page in a browser, and sign in to the network if it asks for that; otherwise tell the server's"
         " operator",
         "For {host} (SNI), a certificate for {hosts} of {issuer} is served. Serve one of a public CA for this host.",
@@ -94,7 +94,7 @@ TLS = (
     Rule(
         (Symptom.PRIVATE_ISSUER,),
         Blame.YOU,
-        "{host}, on this machine or in your own network, has a certificate of an authority that this machine does not"
+        "{host}, on this machine or in your own network, has a certificate from an authority that this machine does not"
         " know, {issuer}",
         f"get the CA certificate of {{issuer}} from the server's operator as a PEM file, and {_CA_FILE}",
     ),
@@ -103,7 +103,7 @@ TLS = (
         Blame.SERVER,
         "{host} has issued its certificate itself, so that no program can know whether it is the right server",
         "tell the server's operator, and do not use the server until then",
-        "The TLS certificate of {host} is self-signed. Install one of a public CA, for example of Let's Encrypt.",
+        "The TLS certificate of {host} is self-signed. Install one from a public CA, for example Let's Encrypt.",
     ),
     Rule(
         (Symptom.CERTIFICATE_ISSUER_UNKNOWN,),
@@ -157,14 +157,14 @@ TLS = (
         (Symptom.HANDSHAKE_CUT_OFF,),
         Blame.UNKNOWN,
         "{host} takes connections and ends them as soon as encryption begins: a firewall does not let this host pass,"
-        " or what listens there does not speak https",
+        " or the program that listens there does not speak https",
         "check the port in the URL, then ask the operator of your network whether {host} is allowed",
     ),
     Rule(
         (Symptom.HANDSHAKE_SILENT,),
         Blame.UNKNOWN,
         "{host} takes connections and then does not answer: a load balancer may have no server behind it, a firewall"
-        " may hold the connection, or what listens there does not speak https",
+        " may hold the connection, or the program that listens there does not speak https",
         "check the port in the URL, then ask the server's operator whether the server is up",
     ),
 )

@@ -97,7 +97,7 @@ def _expiry(claims: Mapping[str, Any], now: float) -> str:
 def _begin(claims: Mapping[str, Any], now: float) -> Iterator[str]:
     if is_time(begins := claims.get("nbf")):
         past = f"it began {ago(begins, now)}"
-        yield f"nbf: {past if begins <= now else f'it is not valid yet: it begins in {span(begins - now)}'}"
+        yield f"nbf: {past if begins <= now else f'it is not valid yet: it becomes valid in {span(begins - now)}'}"
     if is_time(issued := claims.get("iat")):
         future = f"{span(issued - now)} in the future, so a clock is wrong"
         yield f"iat: issued {ago(issued, now) if issued <= now else future}"

@@ -13,7 +13,7 @@ WAY = (
     Rule(
         (Symptom.TOO_MANY_FILES,),
         Blame.YOU,
-        "the bridge may open no further connection, because the limit of open files is too low for it",
+        "the bridge cannot open another connection, because its limit of open files is too low",
         "raise it (ulimit -n) for the program that starts the bridge, for example to 1024",
     ),
     Rule(
@@ -25,7 +25,7 @@ WAY = (
     Rule(
         (Symptom.PROXY_UNREACHABLE,),
         Blame.NETWORK,
-        "requests have to go through {proxy}, and it cannot be reached: {error}",
+        "requests have to go through {proxy}, which cannot be reached: {error}",
         "turn your VPN on if the proxy belongs to it; if there is no such proxy any more, delete the setting",
     ),
     Rule(
@@ -51,15 +51,15 @@ WAY = (
     Rule(
         (Symptom.NAME_UNKNOWN,),
         Blame.YOU,
-        "no name server knows the host {host}, so its name is misspelt, or it is known only inside a network that this"
-        " machine is not in",
+        "no name server knows the host {host}, so the name is misspelt, or it is known only inside a network that"
+        " this machine is not in",
         "check the URL, and turn your VPN on",
     ),
     Rule(
         (Symptom.NAME_BLOCKED,),
         Blame.NETWORK,
         "a filter blocks {host}: in place of its address, the name server of this machine gives one that leads nowhere,"
-        " as programs against advertising, parental controls and some companies do",
+        " as ad blockers, parental controls and some companies do",
         "allow {host} in that filter, or ask the operator of your network to do so",
     ),
     Rule(
@@ -110,23 +110,23 @@ LATER = (
         (Symptom.ENDPOINT_WANTED_LATER,),
         Blame.AUTHORIZATION_SERVER,
         "everything works today, but your login to {server} cannot be renewed: {what} does not work ({answer})",
-        "send the operator of the login what this prints: {doctor} --for-operator",
+        "send the operator of the login the text that this prints: {doctor} --for-operator",
         "{what} at {place} answers {answer}. Let POST requests of programs through to it.",
         urgency=Urgency.LATER,
     ),
     Rule(
         (Symptom.CERTIFICATE_ENDS_SOON,),
         Blame.SERVER,
-        "everything works today, but the certificate of {host} ends on {ends}",
+        "everything works today, but the certificate of {host} expires on {ends}",
         "tell the server's operator",
-        "The TLS certificate of {host} ends on {ends}. Renew it, and check why it was not renewed by itself.",
+        "The TLS certificate of {host} expires on {ends}. Renew it, and check why it was not renewed by itself.",
         urgency=Urgency.LATER,
     ),
     Rule(
         (Symptom.PLAIN_HTTP,),
         Blame.YOU,
-        "everything works, but requests to {host} are not encrypted, so that each machine on the way can read them with"
-        " their credentials",
+        "everything works, but requests to {host} are not encrypted, so that each machine on the way can read them,"
+        " including their credentials",
         "write https:// into the URL, if the server offers it",
         urgency=Urgency.LATER,
     ),

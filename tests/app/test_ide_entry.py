@@ -37,6 +37,13 @@ def test_the_entry_as_text_is_json_on_one_line(context):
     assert json.loads(text)["args"][-2:] == ["run", "acme"]
 
 
+def test_the_entry_has_the_headers_of_the_command_line_without_their_values(context):
+    headers = {"X-Org": "env:ORG", "X-Key": "canary"}
+    given = Bridge(context.config.choose(ServerChoice("https://a.example/mcp", headers)), context)
+    options = json.loads(entry_text(given))["args"][-5:]
+    assert options == ["https://a.example/mcp", "--header", "X-Org: env:ORG", "--header", "X-Key: …"]
+
+
 def test_the_key_is_the_name_or_for_a_url_the_short_name(context):
     assert entry_key(bridge(context)) == "acme"
     assert entry_key(bridge(context, "http://127.0.0.1:8000/mcp")) == "127-0-0-1-8000"

@@ -81,7 +81,9 @@ async def test_the_verdict_names_the_entry_that_works_only_in_the_terminal(home)
         told = await doctor(home, "acme", ACME_TOKEN="canary-canary")
     assert "warn entries Codex does not pass on ACME_TOKEN, which the bridge reads" in told
     assert "fail start the bridge works in this terminal, but not as Codex starts it: the token of acme should" in told
-    assert "fault: the IDE Codex does not pass ACME_TOKEN on to the bridge, so it works in your terminal and" in told
+    assert (
+        "fault: the IDE Codex does not pass ACME_TOKEN on to the bridge, so the bridge works in your terminal," in told
+    )
     assert "canary" not in told
 
 

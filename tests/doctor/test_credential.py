@@ -35,9 +35,7 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
 SEALED = StoreError("the keyring is locked")
-RENEW = (
-    "run: mcp-auth-bridge tools acme, which renews the login; if it is refused again, run: mcp-auth-bridge login acme"
-)
+RENEW = "let the bridge renew the login, and log in again if that does not help: mcp-auth-bridge tools acme"
 NOTHING = LoginRequired("there is no token that could be presented now")
 
 
@@ -112,7 +110,7 @@ def test_a_login_of_another_account_is_told(tmp_path):
 )
 def test_a_missing_login_is_a_fault_only_if_the_server_asks_for_it(tmp_path, given, outcome, told):
     found = looked(credential.kind, known(tmp_path, BROWSER, error=NOTHING, answers=given))
-    assert (found.outcome, symptoms(found)) == (outcome, told)
+    assert (found.outcome, symptoms(found), found.hint) == (outcome, told, "")
 
 
 def test_a_server_that_opens_and_then_asks_to_wait_may_need_no_login(tmp_path):
@@ -187,7 +185,9 @@ def test_a_token_without_or_out_of_its_time_is_told(tmp_path, claims, outcome, s
     found = looked(credential.claims, given)
     assert found.outcome is outcome
     assert says in found.says
-    assert found.hint == ("" if outcome is Outcome.OK else "replace it: the environment variable ACME_TOKEN")
+    assert found.hint == (
+        "" if outcome is Outcome.OK else "replace the token, which comes from the environment variable ACME_TOKEN"
+    )
 
 
 def test_a_server_that_takes_an_expired_token_is_not_contradicted(tmp_path):
@@ -247,14 +247,19 @@ def test_what_the_server_did_not_say_is_not_guessed(tmp_path, given, says):
 @pytest.mark.parametrize(
     ("auth", "session", "origin", "remedy"),
     [
-        (BEARER, None, Symptom.FROM_CONFIGURATION, "replace it: the environment variable ACME_TOKEN"),
+        (
+            BEARER,
+            None,
+            Symptom.FROM_CONFIGURATION,
+            "replace the token, which comes from the environment variable ACME_TOKEN",
+        ),
         (BROWSER, login(token(), refresh=None), Symptom.FROM_LOGIN, "run: mcp-auth-bridge login acme"),
         (BROWSER, login(token()), Symptom.FROM_LOGIN, RENEW),
         (
             MACHINE,
             login(token()),
             Symptom.FROM_MACHINE,
-            "see resource, audience, scopes and issuer under auth for acme",
+            "check resource, audience, scopes and issuer under auth for acme",
         ),
     ],
 )

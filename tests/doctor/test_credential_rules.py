@@ -25,6 +25,7 @@ LOGIN = sign(Symptom.FROM_LOGIN, authority=f"“{ISSUER}”")
 MACHINE = sign(Symptom.FROM_MACHINE)
 WHAT = {OURS.symptom: "the token", LOGIN.symptom: "the token of your login", MACHINE.symptom: "the token obtained by x"}
 SENDS = "send its operator the text that this prints: mcp-auth-bridge doctor acme --for-operator"
+SENDS_IT = f"if its operator says that this one should work, {SENDS.replace('its operator ', '')}"
 LOCKED = refusal(status=403, scope="write", error="insufficient_scope")
 
 
@@ -41,7 +42,8 @@ AUDIENCE, ISSUER_UNKNOWN = refusal("bad audience"), refusal("unknown issuer")
 SET = "set resource or audience under auth for this server, as its operator documents them"
 LOG_IN = "run: mcp-auth-bridge login acme"
 ASK = (
-    f"ask the server's operator for its audience at that place, set audience under auth for this server, then {LOG_IN}"
+    "ask the server's operator for the audience that a token needs, set it as audience under auth for this server, then"
+    f" {LOG_IN}"
 )
 
 
@@ -53,7 +55,7 @@ ASK = (
             (
                 Blame.YOU,
                 f"the token was made for another service, {GRAPH}, and acme does not accept it",
-                f"get a token that was made for {MCP}, then REMEDY",
+                f"get a token that was made for {MCP}, then REMEDY; {SENDS_IT}",
             ),
         ),
         (
@@ -76,7 +78,7 @@ ASK = (
             ({"aud": "c"}, AUDIENCE, OURS),
             (
                 Blame.YOU,
-                "the token was made for “c”, and not for acme",
+                "the token was made for “c”, not for acme",
                 f"get a token that was made for {MCP}, then REMEDY",
             ),
         ),
@@ -90,7 +92,7 @@ ASK = (
         ),
         (
             ({"aud": "c"}, AUDIENCE, MACHINE),
-            (Blame.YOU, "the token obtained by x was made for “c”, and not for acme", SET),
+            (Blame.YOU, "the token obtained by x was made for “c”, not for acme", SET),
         ),
         (
             ({}, AUDIENCE, OURS),
@@ -104,7 +106,7 @@ ASK = (
             ({}, ISSUER_UNKNOWN, LOGIN),
             (
                 Blame.SERVER,
-                f"acme does not know who made the token of your login, “{ISSUER}”, although the login was made at",
+                f"acme does not know the issuer of your login's token, “{ISSUER}”, although you logged in at",
                 SENDS,
             ),
         ),
@@ -129,7 +131,7 @@ ASK = (
             ({"exp": time.time() + 7300}, refusal("expired"), OURS),
             (
                 Blame.UNKNOWN,
-                "acme says that the token has expired, and by this machine's clock it is valid for another 2 hours: a",
+                "acme says that the token has expired, but by this machine's clock it is valid for another 2 hours: a",
                 "check the date and time of this machine; if they are right, REMEDY",
             ),
         ),
@@ -137,7 +139,7 @@ ASK = (
             ({"nbf": time.time() + 7300}, refusal(), LOGIN),
             (
                 Blame.UNKNOWN,
-                "by this machine's clock the token of your login begins only in 2 hours: this clock is slow, or that",
+                "by this machine's clock, the token of your login becomes valid in 2 hours: this clock is slow,",
                 "check the date, time and time zone of this machine",
             ),
         ),
@@ -145,7 +147,7 @@ ASK = (
             ({"nbf": time.time() + 7300}, refusal(), OURS),
             (
                 Blame.YOU,
-                "the token for acme is not valid yet: by this machine's clock it begins in 2 hours",
+                "the token for acme is not valid yet: by this machine's clock, it becomes valid in 2 hours",
                 "check the date, time and time zone of this machine; if they are right, wait that long, or REMEDY",
             ),
         ),
@@ -216,7 +218,7 @@ def test_a_login_that_is_missing_or_has_ended_is_no_fault_of_an_open_server():
     ]
     assert [(each.blame, each.sentence) for each in told] == [
         (Blame.YOU, "your login to acme has ended: it was revoked"),
-        (Blame.UNKNOWN, "your login to acme is not renewed any more: where you logged in, that is refused (HTTP 403)"),
+        (Blame.UNKNOWN, "the server where you logged in no longer renews your login to acme (HTTP 403)"),
         (Blame.YOU, "you are logged in to acme as “leo”, and the configuration expects “mia”"),
         (
             Blame.AUTHORIZATION_SERVER,

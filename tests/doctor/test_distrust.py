@@ -74,7 +74,7 @@ def test_a_certificate_of_a_public_authority_is_not_an_interceptors():
 def test_a_certificate_that_has_ended_is_told_with_its_last_day():
     name, facts, says = found(Fault.EXPIRED, certificate(ends=-3), certificate(ends=100))
     assert (name, facts) == ("CERTIFICATE_EXPIRED", {"host": "acme.example", "ended": "2027-01-12"})
-    assert says == "the certificate of acme.example ended on 2027-01-12"
+    assert says == "the certificate of acme.example expired on 2027-01-12"
 
 
 def test_a_certificate_that_has_not_begun_is_told_with_its_first_day():

@@ -28,11 +28,11 @@ def redirect(status, location=None, **more):
         ),
         (redirect(303, "http://10.0.0.1/portal"), Symptom.SENT_ELSEWHERE, {"page": "http://10.0.0.1"}),
         (redirect(301, "http://far.example/mcp"), Symptom.SCHEME_LOST, {}),
-        (redirect(307, "/mcp"), Symptom.REDIRECTS_IN_VAIN, {"whither": "in a circle"}),
-        (redirect(307, "/c", redirects=("/a", "/b", "/c")), Symptom.REDIRECTS_IN_VAIN, {"whither": "in a circle"}),
-        (redirect(302), Symptom.REDIRECTS_IN_VAIN, {"whither": "to nowhere"}),
-        (redirect(302, "ftp://far.example/"), Symptom.REDIRECTS_IN_VAIN, {"whither": "to nowhere"}),
-        (redirect(302, "http://[::1/"), Symptom.REDIRECTS_IN_VAIN, {"whither": "to nowhere"}),
+        (redirect(307, "/mcp"), Symptom.REDIRECTS_NOWHERE, {"where": "in a circle"}),
+        (redirect(307, "/c", redirects=("/a", "/b", "/c")), Symptom.REDIRECTS_NOWHERE, {"where": "in a circle"}),
+        (redirect(302), Symptom.REDIRECTS_NOWHERE, {"where": "to nowhere"}),
+        (redirect(302, "ftp://far.example/"), Symptom.REDIRECTS_NOWHERE, {"where": "to nowhere"}),
+        (redirect(302, "http://[::1/"), Symptom.REDIRECTS_NOWHERE, {"where": "to nowhere"}),
     ],
 )
 def test_a_redirect_is_told_by_its_target(given, symptom, facts):

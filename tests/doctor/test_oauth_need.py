@@ -13,7 +13,7 @@ from mcp_auth_bridge.errors import UpstreamFailed
     ("auth", "answers", "need", "reason"),
     [
         (BrowserSettings(), refused(), Need.NEEDED, "refuses a client without credentials"),
-        (BrowserSettings(), accepted(), Need.LATER, "accepts the token that the bridge has"),
+        (BrowserSettings(), accepted(), Need.LATER, "accepts the present login"),
         (BrowserSettings(), served(), Need.SPARED, "serves everyone"),
         (BrowserSettings(), cut_off(UpstreamFailed("no", status=403)), Need.UNKNOWN, "does not ask for credentials"),
         (BearerSettings("env:TOKEN"), refused(), Need.SPARED, "presents a token from the environment variable TOKEN"),

@@ -100,8 +100,9 @@ def test_the_resource_s_metadata_are_checked_point_by_point(tmp_path):
     table = {**HONEST, PRM: without(RESOURCE, resource="https://mcp.example", mcp_endpoints=[MCP])}
     finding = looked(published.resource, evidence(tmp_path, table))
     assert finding.outcome is Outcome.OK
-    assert finding.says == f"{PRM} names the resource “https://mcp.example”, and logins at “{AS}”"
-    above, listed = finding.details
+    assert finding.says == f"the resource “https://mcp.example”, with logins at “{AS}”"
+    place, above, listed = finding.details
+    assert place == f"published at {PRM}"
     assert above == (
         "its resource is “https://mcp.example”, above the URL of the MCP server (RFC 9728 section 3.3);"
         f' the bridge accepts it and asks for tokens for it; to publish: "resource": "{MCP}"'
@@ -113,7 +114,7 @@ def test_a_document_of_another_resource_is_harmless_if_the_next_one_is_right(tmp
     foreign = without(RESOURCE, resource="https://other.example")
     finding = looked(published.resource, evidence(tmp_path, {**HONEST, PRM: foreign, ROOT_PRM: RESOURCE}))
     assert finding.outcome is Outcome.OK
-    assert finding.details[0].startswith(f"{PRM}: its resource is “https://other.example”, not {MCP}")
+    assert finding.details[1].startswith(f"{PRM}: its resource is “https://other.example”, not {MCP}")
     finding = looked(published.resource, evidence(tmp_path, {**HONEST, PRM: foreign}))
     assert finding.outcome is Outcome.FAIL
     assert finding.says.endswith(f"but its resource is “https://other.example”, not {MCP}")
@@ -131,7 +132,7 @@ def test_without_the_resource_s_metadata_the_server_s_own_host_may_do(tmp_path):
 def test_the_issuer_s_metadata_are_checked_point_by_point(tmp_path):
     finding = looked(published.issuer, evidence(tmp_path, HONEST))
     assert (finding.outcome, finding.details) == (Outcome.OK, ())
-    assert finding.says == f"“{AS}”: {RFC8414}"
+    assert finding.says == f"“{AS}”, published at {RFC8414}"
     wrong = {**HONEST, RFC8414: METADATA | {"issuer": "https://b.example"}}
     finding = looked(published.issuer, evidence(tmp_path, wrong))
     assert finding.outcome is Outcome.FAIL
@@ -141,7 +142,8 @@ def test_the_issuer_s_metadata_are_checked_point_by_point(tmp_path):
 
 def test_the_metadata_at_the_server_s_own_host_are_checked_where_nothing_else_is_named(tmp_path):
     own = METADATA | {"issuer": "https://mcp.example"}
-    assert looked(published.issuer, evidence(tmp_path, {OWN: own}, refused())).says == f"“https://mcp.example”: {OWN}"
+    finding = looked(published.issuer, evidence(tmp_path, {OWN: own}, refused()))
+    assert finding.says == f"“https://mcp.example”, published at {OWN}"
     assert looked(published.issuer, evidence(tmp_path, {}, refused())).outcome is Outcome.SKIP
 
 

@@ -89,7 +89,7 @@ def test_checks_that_are_skipped_for_one_reason_share_a_line():
     report = TextReport(80)
     none, other = skip("there is no connection"), skip("it is not used")
     lines = [
-        *(Line(Section.SERVER, name, none) for name in ("a stranger", "GET", "OPTIONS")),
+        *(Line(Section.SERVER, name, none) for name in ("no credential", "GET", "OPTIONS")),
         Line(Section.OAUTH, "challenge", none),
         Line(Section.OAUTH, "issuer", other),
         Line(Section.OAUTH, "discovery", ok("done")),
@@ -99,7 +99,7 @@ def test_checks_that_are_skipped_for_one_reason_share_a_line():
         [],
         [],
         [],
-        ["the server", "  skip 3 checks        there is no connection (a stranger, GET, OPTIONS)"],
+        ["the server", "  skip 3 checks        there is no connection (no credential, GET, OPTIONS)"],
         ["", "its OAuth", "  skip challenge       there is no connection"],
         ["  skip issuer          it is not used", "  ok   discovery       done"],
         [],

@@ -51,7 +51,7 @@ def test_a_default_of_a_path_counts_too(tmp_path):
 
 def test_variables_that_are_set_and_empty_defaults_are_fine(tmp_path):
     found = examined(variables, tmp_path, "${TOKEN:-x}${MORE:-}", TOKEN="canary")
-    assert (found.outcome, found.says) == (Outcome.OK, "MORE, TOKEN")
+    assert (found.outcome, found.says) == (Outcome.OK, "the settings refer to MORE, TOKEN")
     assert examined(variables, tmp_path, "command:pass acme").says == "no setting refers to one"
 
 

@@ -49,8 +49,8 @@ MATRIX = [
         {Symptom.SENT_ELSEWHERE},
     ),
     ("to a new URL", [head(301, b"Location: https://new.example/mcp")], Blame.YOU, {Symptom.MOVED}),
-    ("in a circle", [head(308, b"Location: /mcp")], Blame.SERVER, {Symptom.REDIRECTS_IN_VAIN}),
-    ("to nowhere", [head(302)], Blame.SERVER, {Symptom.REDIRECTS_IN_VAIN}),
+    ("in a circle", [head(308, b"Location: /mcp")], Blame.SERVER, {Symptom.REDIRECTS_NOWHERE}),
+    ("to nowhere", [head(302)], Blame.SERVER, {Symptom.REDIRECTS_NOWHERE}),
     ("a page forbids", page(403, "403 Forbidden", NGINX), Blame.SERVER, {Symptom.FORBIDDEN_BY_PAGE}),
     ("RBAC", [whole(403, b"text/plain", b"RBAC: access denied")], Blame.SERVER, {Symptom.FORBIDDEN}),
     ("421", [whole(421, b"text/plain", b"Invalid Host header")], Blame.SERVER, {Symptom.HOST_REFUSED}),
@@ -96,7 +96,7 @@ async def test_a_server_that_answers_nothing_else_is_told_by_its_answer(script, 
         server.always("initialize", script)
         server.always("server/discover", script)
         findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
-    found = findings["a stranger"]
+    found = findings["no credential"]
     assert found.outcome is Outcome.FAIL, found
     assert {each.symptom for each in found.signs} == signs
     assert verdict.blame is blame, verdict
@@ -109,7 +109,7 @@ async def test_a_port_where_nothing_speaks_http_is_a_wrong_port(tmp_path):
     async with Scripted(forever=[REQUEST, b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CUT]) as server:
         url = f"http://127.0.0.1:{server.port}/mcp"
         findings, verdict = await examined(evidence_of(tmp_path, url), Section.SERVER)
-    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.NOT_HTTP]
+    assert [each.symptom for each in findings["no credential"].signs] == [Symptom.NOT_HTTP]
     assert (verdict.blame, "port" in verdict.step) == (Blame.YOU, True)
 
 
@@ -128,7 +128,7 @@ async def test_an_open_server_is_told_with_its_name_its_era_and_what_it_offers(t
     async with FaultServer() as server:
         findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
     assert verdict.blame is Blame.NOTHING
-    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.SERVES_STRANGERS]
+    assert [each.symptom for each in findings["no credential"].signs] == [Symptom.SERVES_STRANGERS]
     assert findings["credential"].outcome is Outcome.SKIP
     assert findings["revision"].says == "“far 1”: 2025-11-25, the era of sessions"
     assert findings["transport"].says == "streamable HTTP, in a session (Mcp-Session-Id); replies come as JSON"
@@ -163,7 +163,7 @@ async def test_a_refusal_of_strangers_is_told_with_its_words_and_its_challenge(h
     async with FaultServer() as server:
         server.always("initialize", guarded("authorization", headers=headers))
         findings, _ = await examined(evidence_of(tmp_path, server.url, TOKEN, **HAS_TOKEN), Section.SERVER)
-    found = findings["a stranger"]
+    found = findings["no credential"]
     assert (found.outcome, found.says) == (
         Outcome.OK,
         f"it asks for credentials (HTTP 401, saying “Jwt is missing”){says}",
@@ -174,7 +174,7 @@ async def test_a_refusal_of_strangers_is_told_with_its_words_and_its_challenge(h
 
 @pytest.mark.parametrize(
     ("auth", "status", "refused"),
-    [('{ kind = "none" }', 403, "a stranger"), (TOKEN, 403, "credential"), (TOKEN, 401, "credential")],
+    [('{ kind = "none" }', 403, "no credential"), (TOKEN, 403, "credential"), (TOKEN, 401, "credential")],
 )
 @story
 async def test_a_refusal_names_the_header_that_the_server_takes_and_that_is_not_sent(auth, status, refused, tmp_path):
@@ -209,7 +209,7 @@ async def test_a_wrong_path_is_told_with_the_right_one(tmp_path):
         for method in ("initialize", "server/discover"):
             server.always(method, [Made(at_mcp_only)])
         findings, verdict = await examined(evidence_of(tmp_path, server.url.removesuffix("/mcp")), Section.SERVER)
-    assert findings["a stranger"].hint == f"it speaks MCP at {server.url}"
+    assert findings["no credential"].hint == f"it speaks MCP at {server.url}"
     assert (verdict.blame, server.url in verdict.step) == (Blame.YOU, True)
 
 
@@ -230,7 +230,7 @@ async def test_a_server_that_opens_and_then_fails_is_told_by_its_first_request(s
     async with FaultServer() as server:
         server.always("tools/list", script)
         findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
-    assert [each.symptom for each in findings["a stranger"].signs] == ([symptom] if symptom else [])
+    assert [each.symptom for each in findings["no credential"].signs] == ([symptom] if symptom else [])
     assert verdict.blame is (Blame.SERVER if symptom else Blame.NOTHING)
     assert findings["content"].outcome is Outcome.SKIP
 
@@ -241,7 +241,7 @@ async def test_a_single_sign_on_in_front_of_the_server_is_told_from_a_login_of_i
         for method in ("initialize", "server/discover", "GET"):
             server.always(method, [head(302, b"Location: https://sso.example/login?state=secret")])
         findings, _ = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
-        assert {each.symptom for each in findings["a stranger"].signs} == {
+        assert {each.symptom for each in findings["no credential"].signs} == {
             Symptom.WANTS_CREDENTIALS,
             Symptom.SENT_TO_LOGIN,
         }
@@ -283,7 +283,7 @@ async def test_the_older_transport_is_told_and_works(tmp_path):
         Older(server)
         findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
     assert verdict.blame is Blame.NOTHING, findings
-    assert findings["a stranger"].says == "it serves everybody: no login is needed"
+    assert findings["no credential"].says == "it serves everybody: no login is needed"
     assert findings["GET"].says == "it offers the stream of the older transport (HTTP+SSE)"
     assert findings["transport"].says == "HTTP+SSE, the transport of 2024-11-05: one stream is the session"
     assert findings["revision"].says == "“far 1”: 2025-11-25, the era of sessions"
@@ -296,7 +296,7 @@ async def test_a_server_of_the_older_transport_that_fails_is_not_taken_for_a_wro
         Older(server)
         server.always("initialize", [Made(lambda exchange: head(405 if exchange.target == "/mcp" else 500))])
         findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
-    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.FAILS_LATER]
+    assert [each.symptom for each in findings["no credential"].signs] == [Symptom.FAILS_LATER]
     assert verdict.blame is Blame.SERVER
 
 
@@ -306,6 +306,7 @@ async def test_a_server_of_the_older_transport_that_fails_is_not_taken_for_a_wro
         (answer(200, kind="text/event-stream"), "it offers a stream of its own"),
         (silence(), "it does not answer, and need not"),
         (refusing(), "it asks for credentials here too"),
+        (answer(403), "it refuses this request too"),
     ],
 )
 def test_whatever_a_get_is_answered_is_right(given, says):
@@ -324,7 +325,7 @@ async def test_a_refusal_in_json_rpc_is_told_as_one_that_few_clients_understand(
     async with FaultServer() as server:
         server.always("initialize", [plain(error)])
         findings, _ = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
-    assert "in a JSON-RPC error, which clients without this bridge may not understand" in findings["a stranger"].says
+    assert "in a JSON-RPC error, which clients without this bridge may not understand" in findings["no credential"].says
 
 
 def test_a_slow_server_is_not_taken_for_one_that_fails(tmp_path):

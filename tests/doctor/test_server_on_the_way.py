@@ -53,7 +53,7 @@ async def through(tmp_path, *steps):
 @story
 async def test_a_page_of_a_portal_is_not_taken_for_the_servers(answer, symptoms, blame, tmp_path):
     findings, verdict = await through(tmp_path, answer)
-    found = findings["a stranger"]
+    found = findings["no credential"]
     signs = {each.symptom for each in found.signs}
     way = {Symptom.OPEN_TO_THE_NETWORK, Symptom.THROUGH_PROXY}
     assert signs - way == symptoms - way, found
@@ -76,7 +76,7 @@ async def test_a_failure_of_a_proxy_that_reads_the_request_is_not_taken_for_the_
 ):
     monkeypatch.setattr(answers_module, "PAUSE", 0.0)
     findings, verdict = await through(tmp_path, page(status))
-    assert [each.symptom for each in findings["a stranger"].signs][0::2] == [symptom, Symptom.THROUGH_PROXY]
+    assert [each.symptom for each in findings["no credential"].signs][0::2] == [symptom, Symptom.THROUGH_PROXY]
     assert verdict.blame is Blame.UNKNOWN
     assert verdict.sentence.startswith("the proxy http://127.0.0.1:")
 
@@ -86,9 +86,9 @@ async def test_a_proxy_that_wants_a_login_of_its_own_is_told_by_the_first_reques
     findings, verdict = await through(
         tmp_path, page(b"407 Proxy Authentication Required", b"Proxy-Authenticate: Basic")
     )
-    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.PROXY_WANTS_LOGIN]
+    assert [each.symptom for each in findings["no credential"].signs] == [Symptom.PROXY_WANTS_LOGIN]
     assert verdict.blame is Blame.NETWORK
-    assert {found.outcome for name, found in findings.items() if name != "a stranger"} == {Outcome.SKIP}
+    assert {found.outcome for name, found in findings.items() if name != "no credential"} == {Outcome.SKIP}
 
 
 @story

@@ -35,12 +35,12 @@ async def look(tmp_path, peer, path, *auth, **more):
 @story
 async def test_s1_the_header_that_options_names_is_the_next_step(vendor, tmp_path):
     findings, verdict = await look(tmp_path, vendor, "/stage7")
-    assert findings["a stranger"].outcome is Outcome.FAIL
+    assert findings["no credential"].outcome is Outcome.FAIL
     assert verdict.blame is Blame.YOU
     assert "--header 'acme-com-org: …'" in verdict.step
     findings, verdict = await look(tmp_path, vendor, "/stage7", more='headers = { "acme-com-org" = "org-4711" }')
-    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.WANTS_CREDENTIALS]
-    assert [line.partition(": HTTP")[0] for line in findings["a stranger"].details] == [
+    assert [each.symptom for each in findings["no credential"].signs] == [Symptom.WANTS_CREDENTIALS]
+    assert [line.partition(": HTTP")[0] for line in findings["no credential"].details] == [
         "POST initialize",
         "POST initialize with the organisation's headers",
     ]
@@ -49,8 +49,8 @@ async def test_s1_the_header_that_options_names_is_the_next_step(vendor, tmp_pat
 @story
 async def test_s2_a_refusal_in_json_rpc_is_told_and_a_key_shows_what_there_is(platform, tmp_path):
     findings, _ = await look(tmp_path, platform, "/mcp")
-    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.WANTS_CREDENTIALS]
-    assert "only after it has opened a session" in findings["a stranger"].says
+    assert [each.symptom for each in findings["no credential"].signs] == [Symptom.WANTS_CREDENTIALS]
+    assert "only after it has opened a session" in findings["no credential"].says
     assert findings["content"].says == "it needs credentials for that"
     key = f'{{ kind = "headers", headers = {{ "X-API-Key" = "{API_KEYS[0]}" }} }}'
     findings, verdict = await look(tmp_path, platform, "/mcp", key)
@@ -66,12 +66,12 @@ async def test_s2_a_refusal_in_json_rpc_is_told_and_a_key_shows_what_there_is(pl
 async def test_s5_the_older_transport_asks_for_credentials_at_its_stream(web_app, tmp_path):
     web_app.control(["challenge"])
     findings, _ = await look(tmp_path, web_app, "/mcp/sse")
-    found = findings["a stranger"]
+    found = findings["no credential"]
     assert found.says == "it asks for credentials at its stream (HTTP 401, saying “No authorization provided”)"
     assert [each.symptom for each in found.signs] == [Symptom.WANTS_CREDENTIALS]
     web_app.control(["bare"])
     findings, _ = await look(tmp_path, web_app, "/mcp/sse")
-    assert {each.symptom for each in findings["a stranger"].signs} == {
+    assert {each.symptom for each in findings["no credential"].signs} == {
         Symptom.WANTS_CREDENTIALS,
         Symptom.NO_CHALLENGE,
     }
@@ -82,5 +82,5 @@ async def test_s5_the_endpoints_that_the_metadata_list_are_the_next_step(web_app
     web_app.control(["resource_metadata"])
     findings, verdict = await look(tmp_path, web_app, "/mcp")
     origin = web_app.about["origin"]
-    assert findings["a stranger"].hint == f"it speaks MCP at {origin}/mcp/mcp, {origin}/mcp/sse"
-    assert (verdict.blame, f"put {origin}/mcp/mcp in place" in verdict.step) == (Blame.YOU, True)
+    assert findings["no credential"].hint == f"it speaks MCP at {origin}/mcp/mcp, {origin}/mcp/sse"
+    assert (verdict.blame, verdict.step.endswith(f" with {origin}/mcp/mcp")) == (Blame.YOU, True)

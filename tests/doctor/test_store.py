@@ -109,7 +109,7 @@ def test_what_is_not_known_or_not_used_is_skipped(context, tmp_path):
     found = anyio.run(store, evidence_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }'))
     assert (found.outcome, found.says) == (
         Outcome.SKIP,
-        "acme keeps nothing: its credentials come from the configuration",
+        "nothing is stored for acme: its credential is configured",
     )
 
 

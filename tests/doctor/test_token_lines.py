@@ -45,7 +45,7 @@ def test_a_right_token_is_told_claim_by_claim():
         ({"aud": "client-7"}, f"aud “client-7”: not “{MCP}”, unless the server calls itself so"),
         ({"exp": NOW - 259_201}, "exp: it expired 3 days ago (2023-11-11 22:13 UTC)"),
         ({"exp": None}, "exp: there is none, so the token does not expire by itself"),
-        ({"nbf": NOW + 3600}, "nbf: it is not valid yet: it begins in 60 minutes"),
+        ({"nbf": NOW + 3600}, "nbf: it is not valid yet: it becomes valid in 60 minutes"),
         ({"iat": NOW + 3600}, "iat: issued 60 minutes in the future, so a clock is wrong"),
         ({"scope": None, "scp": ["read"]}, "scp “read”; the server asks for “write” too"),
         ({"scope": None}, "scope “”; the server asks for “read write” too"),

@@ -152,7 +152,7 @@ async def test_a_proxy_that_is_gone_is_at_fault(examined):
         pass
     found = await examined("https://acme.test/mcp", environ)
     assert found.failed == {"proxy"}
-    assert_verdict(found, Blame.NETWORK, "(HTTPS_PROXY), and it cannot be reached", "turn your VPN on")
+    assert_verdict(found, Blame.NETWORK, "(HTTPS_PROXY), which cannot be reached", "turn your VPN on")
 
 
 @story
@@ -188,11 +188,11 @@ async def test_a_proxy_with_certificates_of_its_own_intercepts(issuer, sentence,
     [
         (
             partial(server_context, "localhost", not_after=PAST), now,
-            (Blame.SERVER, "the certificate of localhost ended on 2001-01-01", "tell the server's operator"),
+            (Blame.SERVER, "the certificate of localhost expired on 2001-01-01", "tell the server's operator"),
         ),
         (
             partial(server_context, "localhost", not_after=PAST), lambda: b"X: -",
-            (Blame.SERVER, "the certificate of localhost ended on 2001-01-01", "tell the server's operator"),
+            (Blame.SERVER, "the certificate of localhost expired on 2001-01-01", "tell the server's operator"),
         ),
         (
             partial(server_context, "localhost", not_after=PAST), lambda: THEN,
@@ -200,7 +200,7 @@ async def test_a_proxy_with_certificates_of_its_own_intercepts(issuer, sentence,
         ),
         (
             partial(server_context, "localhost", not_before=FUTURE, not_after=FUTURE), now,
-            (Blame.UNKNOWN, "begins only on 2101-01-01", "compare the clock"),
+            (Blame.UNKNOWN, "is not valid until 2101-01-01", "compare the clock"),
         ),
         (
             partial(server_context, "other.example"), now,

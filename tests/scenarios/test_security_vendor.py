@@ -197,9 +197,10 @@ def test_before_the_fix_the_refused_token_of_the_other_api_is_explained_by_its_i
 
 HEADER_STEP = (
     f'add --header \'{HEADER}: …\' to the command, or the line headers = {{ "{HEADER}" = "…" }} to the server\'s table'
-    " in the configuration, with the value that your organisation has there"
+    " in the configuration, with your organisation's value"
 )
 AUDIENCE = CLAIMS["aud"]
+REPLACE = "replace the token, which comes from the environment variable ACME_TOKEN"
 
 
 def examined(bridge) -> tuple[str, str, str, dict[str, dict[str, Any]]]:
@@ -218,7 +219,7 @@ def holding(bridge, vendor) -> Any:
     """Returns a function that configures the token, with `claims`, and `headers`, at a vendor in a state."""
 
     def hold(state: str, headers: dict[str, str] | None, **claims: Any) -> None:
-        vendor.control([state])
+        vendor.control(["renew", *([] if state == "published" else [state])])
         bridge.environment["ACME_TOKEN"] = jwt.encode({**CLAIMS, **claims}, KEY, "HS256")
         bridge.add_server("acme", url(vendor), headers, **{"auth.kind": "bearer", "auth.token": "env:ACME_TOKEN"})
 
@@ -230,7 +231,10 @@ def test_doctor_answers_what_is_in_the_token_and_whose_fault_it_is(bridge, vendo
     blame, sentence, step, findings = examined(bridge)
     assert blame == "you"
     assert sentence == f"the token was made for another service, {AUDIENCE}, and acme does not accept it"
-    assert step == f"get a token that was made for {url(vendor)}, then replace it: the environment variable ACME_TOKEN"
+    assert step == (
+        f"get a token that was made for {url(vendor)}, then {REPLACE}; if its operator says that this one should work,"
+        " send the text that this prints: mcp-auth-bridge doctor acme --for-operator"
+    )
     assert findings["token"]["says"].startswith("a JWT of “Vendor”, valid for 52 more minutes (until ")
     issuer, audience, expiry, scopes = findings["token"]["details"]
     assert issuer == "iss “Vendor”: who made the token; the server does not say whom it trusts"
@@ -252,8 +256,18 @@ def test_doctor_names_the_missing_header_before_any_guess_about_the_token(bridge
 def test_doctor_names_an_expired_token_before_the_header(bridge, holding) -> None:
     holding("accepting", None, exp=int(time.time()) - 3 * 86400 - 60)
     blame, sentence, step, _ = examined(bridge)
-    assert (blame, step) == ("you", "replace it: the environment variable ACME_TOKEN")
+    assert (blame, step) == ("you", REPLACE)
     assert sentence.startswith("the token for acme expired 3 days ago (")
+
+
+def test_doctor_leads_from_a_token_of_another_service_to_the_login_that_the_server_offers(bridge, holding) -> None:
+    holding("published", OURS)
+    blame, sentence, step, _ = examined(bridge)
+    assert blame == "you"
+    assert sentence.endswith(f"another service, {AUDIENCE}, and acme does not accept it, but offers a login")
+    assert step == "remove auth from [servers.acme], then run: mcp-auth-bridge login acme"
+    holding("walled", OURS)
+    assert examined(bridge)[2].startswith("get a token that was made for ")
 
 
 def test_doctor_finds_nothing_wrong_after_the_fix(bridge, holding) -> None:
@@ -275,7 +289,7 @@ def test_doctor_finds_a_login_that_is_refused_and_changes_nothing(bridge, vendor
     assert sentence.startswith(
         "acme refuses the token of your login, saying “Jwt issuer is not configured”; it is opaque"
     )
-    assert step.startswith("run: mcp-auth-bridge tools acme, which renews the login")
+    assert step.endswith("log in again if that does not help: mcp-auth-bridge tools acme")
     posted = [each["path"] for each in vendor.control()["requests"] if each["http"] == "POST"]
     assert "/oauth/register" not in posted
     assert {path: path.read_bytes() for path in (bridge.home / "records").rglob("*") if path.is_file()} == records

@@ -9,6 +9,7 @@ from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.answers import Answers
 from mcp_auth_bridge.doctor.answers import Session as Opened
+from mcp_auth_bridge.doctor.discovery_result import DiscoveryResult
 from mcp_auth_bridge.doctor.documents import Documents
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.doctor.store_look import StoreLook
@@ -77,6 +78,7 @@ def known(folder, auth, *, access="", session=None, error=None, answers=None, do
     evidence.answers = _always(answers)
     evidence.store = _always(StoreLook(error=closed))
     evidence.documents = _always(documents or Documents((), ()))
+    evidence.discovery = _always(DiscoveryResult(error=Unreachable("a script has no network")))
     return evidence
 
 
