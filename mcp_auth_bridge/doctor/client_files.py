@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Place, Platform, System, locate
+from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Place, Platform, System, is_absolute, locate
 from mcp_auth_bridge.clients.entries import Entry, read_entries
 from mcp_auth_bridge.clients.known_clients import CLIENTS
 from mcp_auth_bridge.errors import ConfigError, os_error_text, printable
@@ -50,7 +50,7 @@ def this_system(environ: Mapping[str, str]) -> System:
         workspace = Path.cwd().as_posix()
     except OSError:
         workspace = ""
-    return System(platform, Path(home).as_posix() if home else "", workspace, environ)
+    return System(platform, Path(home).as_posix() if is_absolute(home) else "", workspace, environ)
 
 
 async def read_client_files(system: System, words: Collection[str]) -> ClientFiles:

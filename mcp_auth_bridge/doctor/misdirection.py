@@ -24,9 +24,10 @@ def target_of(answer: Answer, url: Url) -> Url | None:
 def leads_to_portal(url: Url, target: Url) -> bool:
     """Whether only a captive portal sends a request for `url` to the page `target`: both without TLS, on two hosts.
 
+    No network is between the bridge and a server on this machine.
     A single sign-on would not take a password over plain http.
     """
-    return url.scheme == "http" and target.is_plain and target.host != url.host
+    return url.scheme == "http" and not url.is_loopback and target.is_plain and target.host != url.host
 
 
 def misdirection(answer: Answer, url: Url) -> Trouble | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.doctor.answers import Answers
 from mcp_auth_bridge.doctor.archive import Fetched
 from mcp_auth_bridge.doctor.documents import Issuer, Published, named_issuers, read
@@ -14,7 +15,9 @@ from mcp_auth_bridge.doctor.resource_rules import RESOURCE_RULES
 from mcp_auth_bridge.errors import copyable_url, quoted
 from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth.challenge import Challenge, parse_challenges
+from mcp_auth_bridge.oauth.error_text import redacted
 from mcp_auth_bridge.oauth.metadata import same_origin_url, well_known_resource_urls
+from mcp_auth_bridge.secret import Secret
 
 
 async def cut_off(evidence: Evidence) -> Finding | None:
@@ -47,26 +50,28 @@ async def challenge(evidence: Evidence) -> Finding:
             else (f"the refusal, {answers.refusal}, has no WWW-Authenticate header")
         )
         return ok(f"{says}; the bridge looks at the well-known addresses", details=(header,))
+    shown = _in_words(found, answers.refusal)
     if found.resource_metadata and same_origin_url(found.resource_metadata, server) is None:
         return warn(
-            f"{_in_words(found)}; the bridge does not follow that address, because it is of another origin",
+            f"{shown}; the bridge does not follow that address, because it is of another origin",
             "if it is right, set resource_metadata under auth for this server to "
             f"{copyable_url(found.resource_metadata)}",
             details=(header,),
         )
-    return ok(_in_words(found), details=() if found.resource_metadata else (header,))
+    return ok(shown, details=() if found.resource_metadata else (header,))
 
 
 def _challenges(answers: Answers) -> list[Challenge]:
     return parse_challenges(answers.stranger.fields.get("www-authenticate", ()))
 
 
-def _in_words(found: Challenge) -> str:
+def _in_words(found: Challenge, refusal: Refusal) -> str:
+    """The challenge `found` of a `refusal`, without the organisation's headers that the server may repeat in it."""
+    secrets = [Secret(value) for value in refusal.sent.values()]
+    told = (("scope", " ".join(found.scopes)), ("error", found.error), ("saying", refusal.description))
     named = (
         ("metadata at", found.resource_metadata),
-        ("scope", " ".join(found.scopes)),
-        ("error", found.error),
-        ("saying", found.parameters.get("error_description", "")),
+        *((name, redacted(text, secrets)) for name, text in told),
     )
     return ", ".join(
         (f"the scheme {quoted(found.scheme, 60)}", *(f"{name} {quoted(text)}" for name, text in named if text))

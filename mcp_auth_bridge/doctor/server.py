@@ -19,6 +19,7 @@ from mcp_auth_bridge.shell.net.cors_preflight import accepted_headers, missing_h
 from mcp_auth_bridge.shell.net.reachability import fault_of
 from mcp_auth_bridge.urls import redacted_url
 
+_MOST_HEADERS = 30  # names that are shown
 _SLOW = 2000  # milliseconds; the session of such a server may have ended for lack of time
 
 
@@ -97,7 +98,8 @@ async def preflight(evidence: Evidence) -> Finding:
         return ok("it does not answer, and need not", details=(describe(answer),))
     if not names:
         return ok("it names no headers that it takes", details=(describe(answer),))
-    says = f"it takes the headers {', '.join(names)}"
+    more = f" and {len(names) - _MOST_HEADERS} more" if len(names) > _MOST_HEADERS else ""
+    says = f"it takes the headers {', '.join(names[:_MOST_HEADERS])}{more}"
     if missing := missing_header(names, answers.sent):
         return ok(
             f"{says}; {missing} is not sent", sign(Symptom.MISSING_HEADER, header=missing), details=(describe(answer),)

@@ -202,7 +202,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
     """The message in `line`. Any: JSON. A line that is not a message is a failure: some clients end such a server."""
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = quoted(line.decode(errors="replace"), 60)
         raise _Failed(f"it wrote a line to stdout that is not a message: {told}") from None
     return message if isinstance(message, dict) else {}

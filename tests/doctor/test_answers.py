@@ -1,5 +1,7 @@
 """The answers of a server, gathered side by side: with and without credentials, in either era."""
 
+import json
+
 import pytest
 from examining import evidence_of
 from faults.server import SESSION, FaultServer, Made, head, plain, response, whole
@@ -126,6 +128,19 @@ async def test_what_may_be_too_much_at_a_time_is_asked_once_more(method, tmp_pat
         server.on(method, [head(429)])
         answers = await evidence_of(tmp_path, server.url).answers()
     assert (answers.bare.status, answers.stranger_session.error) == (200, None)
+
+
+@story
+async def test_a_session_that_fails_does_not_repeat_what_was_sent(tmp_path):
+    def echo(exchange):
+        sent = [exchange.headers.get(name) for name in ("authorization", "x-org-id")]
+        error = {"code": -32000, "message": f"bad {sent}"}
+        return plain(json.dumps({"jsonrpc": "2.0", "id": exchange.message["id"], "error": error}).encode())
+
+    async with FaultServer() as server:
+        server.always("initialize", [Made(echo)])
+        answers = await evidence_of(tmp_path, server.url, TOKEN, **WITH_ORG).answers()
+    assert "saying “bad ['Bearer …', '…']”" in answers.session.error.message
 
 
 @story

@@ -143,6 +143,10 @@ def test_this_machine_is_known_by_its_variables(tmp_path, monkeypatch):
     assert this_system({}).home == ""
 
 
+def test_a_home_folder_with_a_relative_path_would_be_the_project_and_is_not_used():
+    assert this_system({"HOME": "."}).home == ""
+
+
 def test_windows_has_another_variable_for_the_home_folder(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     assert this_system({"USERPROFILE": "/users/u", "HOME": "/x"}).home == "/users/u"

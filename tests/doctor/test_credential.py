@@ -3,6 +3,7 @@
 import time
 
 import anyio
+import msgspec
 import pytest
 from held import (
     BEARER,
@@ -19,6 +20,7 @@ from held import (
 )
 
 from mcp_auth_bridge.doctor import credential
+from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.answers import Session as Opened
 from mcp_auth_bridge.doctor.archive import Fetched
 from mcp_auth_bridge.doctor.documents import Documents
@@ -27,6 +29,8 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import CredentialMissing, LoginRequired, StoreError, TheirProtocolError
 from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.own_handshake import INITIALIZE
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -107,6 +111,14 @@ def test_a_login_of_another_account_is_told(tmp_path):
 def test_a_missing_login_is_a_fault_only_if_the_server_asks_for_it(tmp_path, given, outcome, told):
     found = looked(credential.kind, known(tmp_path, BROWSER, error=NOTHING, answers=given))
     assert (found.outcome, symptoms(found), found.hint) == (outcome, told, "")
+
+
+def test_a_server_that_opens_and_then_asks_to_wait_may_need_no_login(tmp_path):
+    opened = Answer("POST initialize", 200, reply=replies.result(INITIALIZE, {}))
+    given = msgspec.structs.replace(answers(), bare=opened, stranger_session=Opened(error=LoginRequired("HTTP 429")))
+    found = looked(credential.kind, known(tmp_path, BROWSER, error=NOTHING, answers=given))
+    assert (found.outcome, found.signs) == (Outcome.WARN, ())
+    assert found.says == "there is no login, and it is not known whether the server asks for one"
 
 
 @pytest.mark.parametrize("auth", [BROWSER, MACHINE])

@@ -3,9 +3,10 @@
 import pytest
 from answering import URL, answer, cut, garbled, page, refusing, silence, unsent, welcomed
 
+from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.misbehaviour import broken_http, misbehaviour
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError
+from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.own_handshake import INITIALIZE
 from mcp_auth_bridge.shell.net.response_errors import Http2Only
@@ -27,6 +28,11 @@ def in_error(status, code, message):
         (garbled(), Symptom.NOT_HTTP, {}),
         (answer(error=Http2Only("h2", "allow HTTP/1.1")), Symptom.HTTP_2_ANSWER, {}),
         (answer(error=TheirProtocolError("bad length")), Symptom.BROKEN_HTTP, {"error": "bad length"}),
+        (
+            Answer("POST initialize", error=LimitExceeded("too many bytes of headers")),
+            Symptom.BROKEN_HTTP,
+            {"error": "too many bytes of headers"},
+        ),
         (
             answer(302, fields={"location": "https://new.example/mcp"}),
             Symptom.MOVED,

@@ -53,5 +53,8 @@ def test_a_page_without_tls_in_place_of_an_answer_without_tls_is_a_portals():
     plain = msgspec.structs.replace(URL, scheme="http")
     told = misdirection(redirect(302, "http://portal.hotel.example/start"), plain)
     assert told.sign.symptom is Symptom.PORTAL
+    on_this_machine = msgspec.structs.replace(plain, host="127.0.0.1")
+    told = misdirection(redirect(302, "http://portal.hotel.example/start"), on_this_machine)
+    assert told.sign.symptom is Symptom.SENT_ELSEWHERE
     told = misdirection(redirect(302, "https://sso.example/start"), plain)
     assert told.sign.symptom is Symptom.SENT_ELSEWHERE

@@ -11,6 +11,7 @@ from oauth_world import (
     RESOURCE,
     RFC8414,
     ROOT_PRM,
+    answering,
     cut_off,
     evidence,
     looked,
@@ -20,9 +21,11 @@ from oauth_world import (
 )
 from playing import PAGE, answer
 
+from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.doctor import login_way, published
 from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.errors import Unreachable, printable
+from mcp_auth_bridge.oauth.challenge import choose_challenge
 
 STATIC = '{ kind = "bearer", token = "env:T" }'
 
@@ -39,6 +42,13 @@ def test_a_challenge_is_shown_with_its_scheme_metadata_scope_and_error(tmp_path)
     assert (finding.outcome, finding.details) == (Outcome.OK, ())
     shown = f"the scheme “bearer”, metadata at “{PRM}”, scope “a b”, error “invalid_token”, saying “none given”"
     assert finding.says == shown
+
+
+def test_a_challenge_does_not_repeat_the_organisations_headers(tmp_path):
+    challenge = choose_challenge(('Bearer error="no-org-4711", error_description="no org-4711", scope="org-4711"',))
+    refusal = Refusal(401, challenge, {"x-org": "org-4711"})
+    finding = looked(published.challenge, evidence(tmp_path, {}, answering(refusal)))
+    assert finding.says == "the scheme “bearer”, scope “…”, error “no-…”, saying “no …”"
 
 
 def test_a_refusal_without_a_challenge_says_which_header_to_send(tmp_path):

@@ -195,6 +195,15 @@ async def test_a_refusal_names_the_header_that_the_server_takes_and_that_is_not_
 
 
 @story
+async def test_of_many_headers_that_the_server_takes_only_the_first_are_shown(tmp_path):
+    names = ", ".join(f"x-{number}" for number in range(1000)).encode()
+    async with FaultServer() as server:
+        server.always("OPTIONS", [head(204, b"Access-Control-Allow-Headers: " + names, length=None)])
+        findings, _ = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
+    assert findings["OPTIONS"].says.endswith(", x-28, x-29 and 970 more")
+
+
+@story
 async def test_a_wrong_path_is_told_with_the_right_one(tmp_path):
     async with FaultServer() as server:
         for method in ("initialize", "server/discover"):

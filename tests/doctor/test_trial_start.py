@@ -103,6 +103,10 @@ def test_an_error_as_the_reply_is_told_with_the_bridges_own_hint(error, refusal,
     assert (trial.refusal, trial.hint, trial.error, trial.silent) == (refusal, hint, "", False)
 
 
+def test_a_line_that_is_nested_too_deeply_is_a_failure():
+    assert answering("[" * 100_000).error.startswith("it wrote a line to stdout that is not a message: “[[")
+
+
 def test_a_line_that_is_no_message_is_a_failure():
     assert answering("hello").error == "it wrote a line to stdout that is not a message: “hello”"
 

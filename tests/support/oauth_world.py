@@ -77,9 +77,12 @@ class World(Archive):
 
 def refused(*fields, status=401):
     """The answers of a server that refuses a stranger, with these `WWW-Authenticate` fields."""
-    challenge = choose_challenge(fields)
-    refusal = Refusal(status, challenge, {}, words="sign in")
-    return _answers(Answer("POST initialize", status, {"www-authenticate": fields}, refusal=refusal))
+    return answering(Refusal(status, choose_challenge(fields), {}, words="sign in"), *fields)
+
+
+def answering(refusal, *fields):
+    """The answers of a server that refuses a stranger with `refusal`."""
+    return _answers(Answer("POST initialize", refusal.status, {"www-authenticate": fields}, refusal=refusal))
 
 
 def served():

@@ -36,6 +36,7 @@ _HTTP_2_FRAME = re.compile(rb"\0..[\x04\x07].\0{4}", re.DOTALL)  # RFC 9113 sect
 _NO_STATUS_LINE = ("illegal status line", "no response line")
 """How h11's errors begin for what does not begin like a response of HTTP/1 (RFC 9112 section 4)."""
 
+_HTTP_1 = b"HTTP/1."
 _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
@@ -222,10 +223,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _error(self) -> BridgeError:
         """Why there is no next event."""
-        if self._h11.trailing_data[0].startswith(b"\x15\x03"):  # a TLS alert record
-            return response_errors.spoke_tls_error(self.peer)
-        if self._is_http_2():
-            return response_errors.spoke_http_2_error(self.peer)
+        if (other := self._error_of_another_kind()) is not None:
+            return other
         if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
             return response_errors.malformed_error(self.peer, is_http=self._speaks_http)
         if self.crossed:
@@ -238,6 +237,20 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
         awaiting = self._exchange is states.AWAITING_HEAD
         return awaiting and _HTTP_2_FRAME.match(self._h11.trailing_data[0]) is not None
+
+    def _error_of_another_kind(self) -> BridgeError | None:
+        """Why what came is not a response that the bridge reads, None if it may be the beginning of one."""
+        unread = self._h11.trailing_data[0]
+        if unread.startswith(b"\x15\x03"):  # a TLS alert record
+            return response_errors.spoke_tls_error(self.peer)
+        if self._is_http_2():
+            return response_errors.spoke_http_2_error(self.peer)
+        if self._exchange is not states.AWAITING_HEAD:
+            return None
+        begun = unread.lstrip(b"\r\n")[: len(_HTTP_1)]
+        if begun and not _HTTP_1.startswith(begun):  # such as the greeting of an SSH server
+            return response_errors.malformed_error(self.peer, is_http=False)
+        return response_errors.large_head_error(self.peer, HEAD_LIMIT) if len(unread) > HEAD_LIMIT else None
 
     # The side of the transport, which calls these
 
