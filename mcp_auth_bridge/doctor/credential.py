@@ -109,13 +109,14 @@ async def _no_login(evidence: Evidence) -> Finding:
     answers, none = await evidence.answers(), sign(Symptom.NO_LOGIN)
     if is_served(answers.stranger_session):
         return ok("there is no login, and the server asks for none", none)
-    if answers.refusal is not None and await can_log_in(evidence):
-        return fail("you are not logged in", f"run: {evidence.bridge.login_command}", none)
-    if answers.refusal is not None:
+    if answers.refusal is None:
+        if answers.stranger.result is not None:  # it is slow, or limits how often it is asked
+            hint = "try again in a minute"
+            return warn("there is no login, and it is not known whether the server asks for one", hint)
+        return warn("you are not logged in, and the server has not asked for that", "", none)
+    if not await can_log_in(evidence):
         return fail("you are not logged in, and a login would fail now", "", none)
-    if answers.stranger.result is not None:  # it is slow, or limits how often it is asked
-        return warn("there is no login, and it is not known whether the server asks for one", "try again in a minute")
-    return warn("you are not logged in, and the server has not asked for that", "", none)
+    return fail("you are not logged in", f"run: {evidence.bridge.login_command}", none)
 
 
 def _account(session: Session) -> Iterator[str]:
