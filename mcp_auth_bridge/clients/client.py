@@ -86,7 +86,7 @@ class Launch(enum.Enum):
 
 
 class Expansion(enum.Enum):
-    """A form of variable that a client replaces by its value before it starts a server."""
+    """A form of variable that a client replaces with its value before it starts a server."""
 
     BRACES = r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}"
     """`${NAME}` and `${NAME:-DEFAULT}`."""
@@ -105,7 +105,7 @@ class Expansion(enum.Enum):
 
 
 class Client(msgspec.Struct, frozen=True):
-    """What is known about one client. `known_clients.py` has all of them."""
+    """The facts about one client. `known_clients.py` has all of them."""
 
     # The name for the user.
     name: str
@@ -123,7 +123,7 @@ class Client(msgspec.Struct, frozen=True):
     revision: str = "2025-11-25"
     # The capabilities that it declares. Any: JSON.
     capabilities: Mapping[str, Any] = {}
-    # Seconds that it waits for the reply to `initialize`, None where nobody has measured or reported it.
+    # Seconds that it waits for the reply to `initialize`, None where it was neither measured nor reported.
     patience: float | None = None
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an entry that starts the bridge, as far as its text tells. No value of it is repeated."""
+"""The faults of an entry that starts the bridge, as far as its text shows them. No value in it is repeated."""
 
 import enum
 import re

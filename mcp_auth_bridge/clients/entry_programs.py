@@ -56,7 +56,7 @@ class OtherBridge(msgspec.Struct, frozen=True):
 
 
 def started(argv: Sequence[str]) -> BridgeStart | OtherBridge | None:
-    """What `argv` starts, through whichever shell, runner or interpreter; None for any other program."""
+    """The known program that `argv` starts, through any shell, runner or interpreter; None for any other."""
     words = _unwrapped(tuple(argv))
     if not words:
         return None

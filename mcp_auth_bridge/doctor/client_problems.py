@@ -1,4 +1,4 @@
-"""What is wrong with the entries of clients, as far as their files tell."""
+"""The problems of the entries of clients, as far as their files show them."""
 
 import shutil
 from collections.abc import Iterable, Iterator

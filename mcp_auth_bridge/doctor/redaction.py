@@ -207,7 +207,7 @@ def _is_private(name: PrivateName) -> bool:
 
 
 def _finders(names: Iterable[PrivateName]) -> Iterator[tuple[re.Pattern[str], PrivateName]]:
-    """What finds each of `names` in all its spellings, the longest name first."""
+    """The patterns that find each of `names` in all its spellings, the longest name first."""
     for name in sorted(dict.fromkeys(names), key=lambda name: -len(name.value)):
         around = ("", "") if len(name.value) >= _ANYWHERE else (r"(?<![^\W_])", r"(?![^\W_])")
         yield (

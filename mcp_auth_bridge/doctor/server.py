@@ -1,4 +1,4 @@
-"""Checks of the MCP server: its answers to a stranger, to the credential, to GET and to OPTIONS."""
+"""Checks of the MCP server: its answers without a credential, to the credential, to GET and to OPTIONS."""
 
 from mcp_auth_bridge.doctor.answer import Answer, without_query
 from mcp_auth_bridge.doctor.answers import Answers, Session

@@ -105,13 +105,13 @@ class Symptom(enum.Enum):
     """The same, by a product on this machine."""
 
     CERTIFICATE_EXPIRED = "certificate_expired", "host", "ended"
-    """By the clock of this machine, a certificate of the server has ended."""
+    """By the clock of this machine, a certificate of the server has expired."""
 
     CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid", "host", "begins"
-    """By the clock of this machine, a certificate of the server has not begun."""
+    """By the clock of this machine, a certificate of the server is not valid yet."""
 
     CERTIFICATE_OTHER_HOST = "certificate_other_host", "host", "hosts"
-    """The certificate is good, and for other hosts."""
+    """The certificate is valid, but for other hosts."""
 
     CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
     """A reverse proxy has no certificate for the host, and shows one that it made itself."""
@@ -150,7 +150,7 @@ class Symptom(enum.Enum):
     """The server answers a TLS handshake with something else."""
 
     CLIENT_CERTIFICATE_WANTED = "client_certificate_wanted", "host"
-    """The server ended the connection for want of a client certificate."""
+    """The server ended the connection because the bridge has no client certificate."""
 
     HANDSHAKE_BROKEN_OFF = "handshake_broken_off", "host"
     """The server ended the handshake with an alert that has many causes."""
@@ -185,10 +185,10 @@ class Symptom(enum.Enum):
     """The connection ends without a response after a request was sent."""
 
     NOT_HTTP = ("not_http",)
-    """What answers at this port does not speak HTTP, whatever it is asked."""
+    """The program that answers at this port does not speak HTTP, whatever the request."""
 
     BROKEN_HTTP = "broken_http", "error"
-    """What answers speaks HTTP, and breaks its rules in the response to a POST."""
+    """The program that answers speaks HTTP, but breaks its rules in the response to a POST."""
 
     HTTP_2_ANSWER = ("http_2_answer",)
     """What answers speaks HTTP/2 without being asked to."""
@@ -209,7 +209,7 @@ class Symptom(enum.Enum):
     """Requests, with all that can be presented, are redirected to a login page."""
 
     SCHEME_LOST = ("scheme_lost",)
-    """The server redirects https to http, and so to itself."""
+    """The server redirects https to http, and thus to itself."""
 
     REDIRECTS_NOWHERE = "redirects_nowhere", "where", "status"
     """The server redirects in a circle, or to nowhere."""

@@ -37,7 +37,7 @@ def test_an_issuer_that_is_named_in_another_spelling_is_named(bridge, authorizat
     finally:
         server.stop()
     assert verdict["blame"] == "authorization_server"
-    assert f"“{other}” was asked" in verdict["sentence"]
+    assert f"at “{other}”, it calls itself" in verdict["sentence"]
     assert f'"issuer": "{other}"' in verdict["operator"]
     assert lines["issuer"]["outcome"] == "fail"
 
