@@ -209,7 +209,7 @@ ROWS = [
     broken(
         "18 a chunk without a size", head(200, b"Transfer-Encoding: chunked", length=None, kind=_SSE), b"zz\r\n", CUT
     ),
-    cut("18 bytes that are not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", CUT),
+    broken("18 bytes that are not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", CUT),
     broken("18 many bytes that are not HTTP", b"220 mail.example ESMTP\r\n\r\n", CUT),
     broken("18 a header line without a colon", b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", CUT),
     broken("18 endless interim responses", b"HTTP/1.1 103 Early\r\n\r\n" * 40, never),
