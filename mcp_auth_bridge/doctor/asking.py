@@ -17,7 +17,7 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.oauth.challenge import choose_challenge
-from mcp_auth_bridge.oauth.error_text import LONGEST, redacted, sentence
+from mcp_auth_bridge.oauth.error_text import LONGEST, redacted, redacted_quotations, sentence
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, refusal_in_reply
@@ -41,6 +41,7 @@ REPLY_PATIENCE = 5.0
 ENDING_PATIENCE = 1.0
 """Seconds for the end of a session."""
 
+_LONG = 16  # characters of a value that is not a word
 _LARGEST = 1 << 20  # bytes of a body that are read: more than any reply to an opening
 _KEPT = (
     "access-control-allow-headers",
@@ -67,21 +68,30 @@ async def ask(sender: Sender, url: Url, question: Question, now: Callable[[], fl
     try:
         outcome, targets = await _first_that_stays(sender, url, question)
     except _Misled as misled:
-        answer = msgspec.structs.replace(_head(answer, misled.response, misled.targets), error=misled.error)
+        _silence(misled.error, misled.outcome)
+        answer = msgspec.structs.replace(_head(answer, misled.outcome, misled.targets), error=misled.error)
     except BridgeError as error:
         answer = msgspec.structs.replace(answer, error=error)
     else:
-        answer = _head(answer, outcome.response, targets)
+        answer = _head(answer, outcome, targets)
     answer = msgspec.structs.replace(
         answer, milliseconds=round(1000 * (time.perf_counter() - began)), received=now() if answer.status else 0.0
     )
     if answer.status == 0 or answer.error is not None:
         return answer
     try:
-        return await _with_body(answer, outcome, question)
+        answer = await _with_body(answer, outcome, question)
+        _silence(answer.error, outcome)
+        return answer
     finally:
         await outcome.aclose()
         await _end_session(sender, targets[-1] if targets else url, outcome.response)
+
+
+def _silence(error: BridgeError | None, outcome: SendOutcome) -> None:
+    """Cut what was sent out of the server's words in `error`."""
+    if error is not None:
+        error.message = redacted_quotations(error.message, map(Secret, outcome.sent.values()))
 
 
 async def _end_session(sender: Sender, url: Url, response: StreamedResponse) -> None:
@@ -92,11 +102,11 @@ async def _end_session(sender: Sender, url: Url, response: StreamedResponse) -> 
 
 
 class _Misled(Exception):
-    """Raised for a `response` with a redirect that is not followed."""
+    """Raised for an `outcome` with a redirect that is not followed."""
 
-    def __init__(self, response: StreamedResponse, targets: tuple[Url, ...], error: BridgeError) -> None:
+    def __init__(self, outcome: SendOutcome, targets: tuple[Url, ...], error: BridgeError) -> None:
         super().__init__()
-        self.response = response
+        self.outcome = outcome
         self.targets = targets
         self.error = error
 
@@ -112,7 +122,7 @@ async def _first_that_stays(sender: Sender, url: Url, question: Question) -> tup
                 raise redirect_loop_error(outcome.response.status)
         except UpstreamFailed as error:
             await outcome.aclose()
-            raise _Misled(outcome.response, targets, error) from None
+            raise _Misled(outcome, targets, error) from None
         if target is None:
             return outcome, targets
         await outcome.aclose()
@@ -120,14 +130,23 @@ async def _first_that_stays(sender: Sender, url: Url, question: Question) -> tup
         url = target
 
 
-def _head(answer: Answer, response: StreamedResponse, targets: tuple[Url, ...]) -> Answer:
-    """`answer` with the head of `response`, which came after redirects to these `targets`."""
+def _head(answer: Answer, outcome: SendOutcome, targets: tuple[Url, ...]) -> Answer:
+    """`answer` with the head of the response of `outcome`, which came after redirects to these `targets`.
+
+    Long values that were sent are cut out of it. A short one may be the name of an organisation, or a part of a path.
+    """
+    response = outcome.response
+    secrets = [Secret(value) for value in outcome.sent.values() if len(value) >= _LONG]
     return msgspec.structs.replace(
         answer,
         status=response.status,
-        fields={name: response.headers[name] for name in _KEPT if name in response.headers},
+        fields={
+            name: tuple(redacted(value, secrets) for value in response.headers[name])
+            for name in _KEPT
+            if name in response.headers
+        },
         in_session=bool(response.header("mcp-session-id")),
-        redirects=tuple(target.path for target in targets),
+        redirects=tuple(redacted(target.path, secrets) for target in targets),
     )
 
 

@@ -86,11 +86,18 @@ def _read(client: Client, file: ConfigFile, path: str, words: Collection[str]) -
     try:
         if not whole.is_file():
             return []  # a pipe would never end
+        most = _LARGEST_OF_PROJECT if file.place is Place.WORKSPACE else _LARGEST
         with whole.open("rb") as opened:
-            content = opened.read(_LARGEST_OF_PROJECT if file.place is Place.WORKSPACE else _LARGEST)
+            content = opened.read(most + 1)
     except OSError as error:
         return UnreadFile(client, path, os_error_text(error), concerns=False)
-    concerns = any(word.encode() in content for word in words)
+    if len(content) > most:  # its beginning alone is not valid, which is not the user's fault
+        return UnreadFile(client, path, f"it has more than {most // 1024 // 1024} MiB", concerns=False)
+    return _parse(client, file, path, content, concerns=any(word.encode() in content for word in words))
+
+
+def _parse(client: Client, file: ConfigFile, path: str, content: bytes, *, concerns: bool) -> list[Entry] | UnreadFile:
+    """The entries in the `content` of a file, which `concerns` the bridge or the server if it names one of them."""
     if file.format is Format.YAML:
         return UnreadFile(client, path, "the bridge does not read YAML", concerns=False) if concerns else []
     try:

@@ -14,11 +14,14 @@ _ABOUT_SERVER = (Section.SERVER, Section.OAUTH)
 def for_operator(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> str:
     """The whole text: what was found, what was sent and answered, and what to change.
 
-    Without anything to do for an operator it is one sentence that says so.
+    Without anything to do for an operator it is one sentence that says so. The letter is for others: it leaves out the
+    query of the URL, which may be a key of the user's.
     """
     if not verdict.operator:
         return "\n".join(_nothing_to_do(verdict))
-    return "\n".join(_letter(subject, lines, verdict))
+    text = "\n".join(_letter(subject, lines, verdict))
+    query = subject.bridge.profile.url.query if subject.bridge is not None else ""
+    return text.replace(f"?{query}", "?…") if query else text
 
 
 def _nothing_to_do(verdict: Verdict) -> Iterator[str]:

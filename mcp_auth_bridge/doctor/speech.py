@@ -9,6 +9,7 @@ from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, ok, skip
 from mcp_auth_bridge.doctor.server import describe, is_served, no_connection
 from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.oauth.error_text import redacted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.era import is_modern
 from mcp_auth_bridge.relay.greetings import stated_server_info
@@ -22,7 +23,7 @@ async def revision(evidence: Evidence) -> Finding:
     answers = await evidence.answers()
     if answers.is_cut_off:
         return no_connection(evidence)
-    legacy, modern = _welcome(answers), _discovery(answers)
+    legacy, modern, held = _welcome(answers), _discovery(answers), await evidence.credential()
     if legacy is None and modern is None:
         return skip("not known: it has not opened a conversation")
     known = legacy or modern or {}
@@ -30,7 +31,7 @@ async def revision(evidence: Evidence) -> Finding:
     named = " ".join(value for key in ("name", "version") if isinstance(value := stated.get(key), str) and value)
     eras = [_session_revision(legacy)] if legacy is not None else []
     eras += [_modern_revisions(modern)] if modern is not None else []
-    name = quoted(named, 80) if named else "a server without a name"
+    name = quoted(redacted(named, held.headers.values()), 80) if named else "a server without a name"
     return ok(f"{name}: {' and '.join(eras)}", details=(describe(answers.discover),))
 
 

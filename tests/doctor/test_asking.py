@@ -47,6 +47,18 @@ async def asked(script, question=OPENING, fields=NAMED, **settings):
 
 
 @story
+async def test_a_long_value_that_was_sent_is_cut_out_of_the_head_and_the_error():
+    fields = (f"Location: https://far.example/{SECRET}".encode(), f"Server: {SECRET}".encode())
+    found, _ = await asked([head(302, *fields)])
+    assert (found.field("location"), found.field("server")) == ("https://far.example/…", "…")
+    assert SECRET not in repr(found)
+    found, _ = await asked([head(307, f"Location: /{SECRET}".encode())])
+    assert SECRET not in repr(found)
+    found, _ = await asked([whole(200, SECRET.encode(), b"x")])
+    assert (found.kind, SECRET in found.error.message) == ("…", False)
+
+
+@story
 async def test_a_reply_is_kept_with_its_head_and_its_session_is_ended():
     fields = (b"Mcp-Session-Id: s-1", b"Server: far", b"Date: today", b"X-Other: 1")
     found, verbs = await asked([Made(lambda exchange: plain(response(exchange, {"a": 1}), 200, *fields))])

@@ -136,6 +136,12 @@ def test_a_slow_home_folder_does_not_hold_the_examination_up(system, monkeypatch
     assert not read(system).complete
 
 
+def test_a_file_that_is_too_large_is_not_called_invalid(system):
+    write(f"{system.workspace}/.mcp.json", json.dumps({"acme": "x" * 2 * 1024 * 1024}))
+    unread = next(file for file in read(system, ["acme"]).unread if file.path.endswith("/.mcp.json"))
+    assert (unread.reason, unread.concerns) == ("it has more than 1 MiB", False)
+
+
 def test_this_machine_is_known_by_its_variables(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     system = this_system({"HOME": "/home/u"})

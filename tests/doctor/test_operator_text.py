@@ -37,6 +37,15 @@ def test_the_name_that_only_this_user_knows_is_not_in_it(tmp_path):
     )
 
 
+def test_a_key_in_the_url_is_not_in_it(tmp_path):
+    context = context_of(tmp_path, "https://mcp.example/mcp?key=canary")
+    subject = Subject(context, Bridge(context.config.profiles["acme"], context))
+    lines = [Line(Section.SERVER, "requests", fail("see https://mcp.example/mcp?key=canary", ""))]
+    text = for_operator(subject, lines, Verdict(Blame.SERVER, "s", "n", "POST https://mcp.example/mcp?key=canary"))
+    assert text.count("https://mcp.example/mcp?…") == 3
+    assert "canary" not in text
+
+
 def test_without_a_server_and_without_answers_it_has_what_is_left():
     text = for_operator(Subject(None), [], Verdict(Blame.SERVER, "s", "n", "o"))
     assert text.startswith("Found: s.\n\nTo change:\n  o\n\nWritten by")

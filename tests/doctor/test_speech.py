@@ -9,6 +9,7 @@ from mcp_auth_bridge.doctor.answers import Session
 from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.doctor.speech import content, revision, transport
 from mcp_auth_bridge.errors import UpstreamFailed
+from mcp_auth_bridge.secret import Secret
 
 SECOND = {**WELCOME, "protocolVersion": "2024-11-05", "serverInfo": {"name": "older"}}
 OPEN = worked(initialize=WELCOME, tools_list={"tools": [{"name": "a"}]})
@@ -40,6 +41,12 @@ OPEN = worked(initialize=WELCOME, tools_list={"tools": [{"name": "a"}]})
 )
 def test_the_revisions_are_those_that_the_server_states(given, says):
     assert found(revision, given).says == says
+
+
+def test_the_servers_name_does_not_repeat_what_was_sent():
+    named = welcomed({"protocolVersion": "2025-11-25", "serverInfo": {"name": "far", "version": "my-canary"}})
+    told = found(revision, answers(named), sent={"x-org": Secret("my-canary")})
+    assert told.says == "“far …”: 2025-11-25, the era of sessions"
 
 
 @pytest.mark.parametrize(

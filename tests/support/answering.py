@@ -7,6 +7,7 @@ from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.answers import Answers, Session
 from mcp_auth_bridge.doctor.evidence import Evidence
+from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.errors import OutcomeUnknown, Overdue, Unreachable
@@ -86,15 +87,20 @@ def worked(**results):
     return Session({name.replace("_", "/"): msgspec.json.encode(value) for name, value in results.items()})
 
 
-def found(check, answers, evidence=None):
-    """What `check` finds if the `evidence` has these `answers`."""
+def found(check, answers, evidence=None, sent=None):
+    """What `check` finds if the `evidence` has these `answers`, or if they followed the secret headers `sent`."""
 
     async def story():
         async def given():
             return answers
 
+        async def held():
+            return HeldCredential(OrganisationOnly(), sent or {})
+
         known = evidence or Evidence(Subject(None))
         known.answers = Once(given)
+        if evidence is None:
+            known.credential = Once(held)
         return await check(known)
 
     return anyio.run(story)
