@@ -190,3 +190,16 @@ def test_a_registration_endpoint_that_redirects_within_its_origin_or_is_not_need
     table = {**HONEST, f"OPTIONS {AS}/register": WALL}
     assert looked(login_way.endpoints, evidence(tmp_path, table, auth=CLIENT)).outcome is Outcome.OK
     assert looked(login_way.endpoints, evidence(tmp_path, {})).outcome is Outcome.SKIP
+
+
+def test_a_login_that_would_work_is_offered_in_place_of_a_configured_token(tmp_path):
+    auth = '{ kind = "bearer", token = "env:T" }'
+    [offered] = looked(login_way.endpoints, evidence(tmp_path, HONEST, auth=auth)).signs
+    assert offered.facts["way"] == "remove auth from [servers.acme], then run: mcp-auth-bridge login acme"
+    unregistered = metadata("registration_endpoint")
+    assert looked(login_way.endpoints, evidence(tmp_path, unregistered, auth=auth)).signs == ()
+
+
+def test_a_login_can_be_made_where_no_check_of_its_way_fails(tmp_path):
+    assert looked(login_way.can_log_in, evidence(tmp_path, HONEST)) is True
+    assert looked(login_way.can_log_in, evidence(tmp_path, {})) is False
