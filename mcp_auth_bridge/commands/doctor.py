@@ -13,17 +13,17 @@ from mcp_auth_bridge.app.profile_secrets import SecretsOfALook
 from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.doctor.bundle import build_bundle
 from mcp_auth_bridge.doctor.checks import CHECKS
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.examination import Line, applicable, examine
-from mcp_auth_bridge.doctor.json_report import as_json, build_report
-from mcp_auth_bridge.doctor.label_key import label_key
-from mcp_auth_bridge.doctor.operator_text import for_operator
-from mcp_auth_bridge.doctor.private_names import private_names
-from mcp_auth_bridge.doctor.report import TextReport
+from mcp_auth_bridge.doctor.here.store_look import look_into
+from mcp_auth_bridge.doctor.reports.bundle import build_bundle
+from mcp_auth_bridge.doctor.reports.json_report import as_json, build_report
+from mcp_auth_bridge.doctor.reports.label_key import label_key
+from mcp_auth_bridge.doctor.reports.operator_text import for_operator
+from mcp_auth_bridge.doctor.reports.private_names import private_names
+from mcp_auth_bridge.doctor.reports.text_report import TextReport
 from mcp_auth_bridge.doctor.rules import RULES
-from mcp_auth_bridge.doctor.store_look import look_into
 from mcp_auth_bridge.doctor.subject import Depth, Subject
 from mcp_auth_bridge.doctor.verdict import Verdict, judge
 from mcp_auth_bridge.errors import BridgeError, ConfigError

@@ -1,29 +1,22 @@
 """The list of all checks, in the order of the report."""
 
-from mcp_auth_bridge.doctor import (
-    addresses,
-    client,
-    credential,
-    credential_client,
-    credential_lifetime,
-    login_way,
-    published,
-    server,
-    speech,
-    tls,
-)
-from mcp_auth_bridge.doctor.browser import browser
-from mcp_auth_bridge.doctor.clock import clock
-from mcp_auth_bridge.doctor.configuration import configuration, settings
-from mcp_auth_bridge.doctor.disk import disk
+from mcp_auth_bridge.doctor.client import entry_checks
+from mcp_auth_bridge.doctor.credential import lifetime, presented, registration
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
-from mcp_auth_bridge.doctor.log_files import log_files
-from mcp_auth_bridge.doctor.processes import bridges, locks
-from mcp_auth_bridge.doctor.secret_references import secrets, variables
-from mcp_auth_bridge.doctor.store import store
-from mcp_auth_bridge.doctor.trial import trial
-from mcp_auth_bridge.doctor.version import version
+from mcp_auth_bridge.doctor.here.browser import browser
+from mcp_auth_bridge.doctor.here.clock import clock
+from mcp_auth_bridge.doctor.here.configuration import configuration, settings
+from mcp_auth_bridge.doctor.here.disk import disk
+from mcp_auth_bridge.doctor.here.log_files import log_files
+from mcp_auth_bridge.doctor.here.processes import bridges, locks
+from mcp_auth_bridge.doctor.here.secret_references import secrets, variables
+from mcp_auth_bridge.doctor.here.store import store
+from mcp_auth_bridge.doctor.here.version import version
+from mcp_auth_bridge.doctor.oauth import login_way, published
+from mcp_auth_bridge.doctor.oauth.trial import trial
+from mcp_auth_bridge.doctor.server import requests, speech
+from mcp_auth_bridge.doctor.way import addresses, tls
 
 CHECKS = (
     Check(Section.HERE, "version", version),
@@ -43,10 +36,10 @@ CHECKS = (
     Check(Section.WAY, "connection", addresses.connection),
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
-    Check(Section.SERVER, "no credential", server.stranger),
-    Check(Section.SERVER, "credential", server.credential),
-    Check(Section.SERVER, "GET", server.stream),
-    Check(Section.SERVER, "OPTIONS", server.preflight),
+    Check(Section.SERVER, "no credential", requests.stranger),
+    Check(Section.SERVER, "credential", requests.credential),
+    Check(Section.SERVER, "GET", requests.stream),
+    Check(Section.SERVER, "OPTIONS", requests.preflight),
     Check(Section.SERVER, "revision", speech.revision),
     Check(Section.SERVER, "transport", speech.transport),
     Check(Section.SERVER, "content", speech.content),
@@ -58,11 +51,11 @@ CHECKS = (
     Check(Section.OAUTH, "registration", login_way.registration),
     Check(Section.OAUTH, "endpoints", login_way.endpoints),
     Check(Section.OAUTH, "trial", trial),
-    Check(Section.CREDENTIAL, "kind", credential.kind),
-    Check(Section.CREDENTIAL, "token", credential.claims),
-    Check(Section.CREDENTIAL, "renewal", credential_lifetime.renewal),
-    Check(Section.CREDENTIAL, "client", credential_client.client),
-    Check(Section.CREDENTIAL, "acceptance", credential.acceptance),
-    Check(Section.CLIENT, "entries", client.entries),
-    Check(Section.CLIENT, "start", client.start),
+    Check(Section.CREDENTIAL, "kind", presented.kind),
+    Check(Section.CREDENTIAL, "token", presented.claims),
+    Check(Section.CREDENTIAL, "renewal", lifetime.renewal),
+    Check(Section.CREDENTIAL, "client", registration.client),
+    Check(Section.CREDENTIAL, "acceptance", presented.acceptance),
+    Check(Section.CLIENT, "entries", entry_checks.entries),
+    Check(Section.CLIENT, "start", entry_checks.start),
 )

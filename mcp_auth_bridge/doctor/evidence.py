@@ -3,18 +3,18 @@
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.clients.client import System
 from mcp_auth_bridge.clients.entry_programs import NAME
-from mcp_auth_bridge.doctor.answers import Answers, survey
-from mcp_auth_bridge.doctor.archive import Archive
-from mcp_auth_bridge.doctor.client_entries import ClientEntries, sort_entries
-from mcp_auth_bridge.doctor.client_files import ClientFiles, read_client_files, this_system
-from mcp_auth_bridge.doctor.discovery_result import DiscoveryResult, decide, trust_in
-from mcp_auth_bridge.doctor.documents import Documents, visit_all
-from mcp_auth_bridge.doctor.endpoints import Endpoint, visit_endpoints
-from mcp_auth_bridge.doctor.held_credential import hold
+from mcp_auth_bridge.doctor.client.entries import ClientEntries, sort_entries
+from mcp_auth_bridge.doctor.client.files import ClientFiles, read_client_files, this_system
+from mcp_auth_bridge.doctor.credential.held import hold
+from mcp_auth_bridge.doctor.here.store_look import look
+from mcp_auth_bridge.doctor.oauth.archive import Archive
+from mcp_auth_bridge.doctor.oauth.discovery_result import DiscoveryResult, decide, trust_in
+from mcp_auth_bridge.doctor.oauth.documents import Documents, visit_all
+from mcp_auth_bridge.doctor.oauth.endpoints import Endpoint, visit_endpoints
 from mcp_auth_bridge.doctor.once import Once
-from mcp_auth_bridge.doctor.store_look import look
+from mcp_auth_bridge.doctor.server.answers import Answers, survey
 from mcp_auth_bridge.doctor.subject import Subject
-from mcp_auth_bridge.doctor.way import go
+from mcp_auth_bridge.doctor.way.journey import go
 
 
 class Evidence:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcp_auth_bridge.doctor import rules
 from mcp_auth_bridge.doctor.finding import Section, fail, ok, sign, warn
+from mcp_auth_bridge.doctor.here.rules import HERE
 from mcp_auth_bridge.doctor.rules import RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule, Urgency, Verdict, judge
@@ -55,7 +55,7 @@ def test_every_rule_can_be_filled_from_the_facts_of_its_symptoms(rule):
     assert (found.blame, bool(found.sentence), bool(found.step)) == (rule.blame, True, True)
 
 
-@pytest.mark.parametrize("rule", rules._HERE, ids=lambda rule: "+".join(symptom.value for symptom in rule.when))
+@pytest.mark.parametrize("rule", HERE, ids=lambda rule: "+".join(symptom.value for symptom in rule.when))
 def test_a_rule_about_this_machine_quotes_nothing_about_a_server(rule):
     """There may be none: the command line need not name one, or its settings may be broken."""
     signs = [sign(symptom, **{fact: f"<{fact}>" for fact in symptom.facts}) for symptom in rule.when]

@@ -11,7 +11,7 @@ from thoroughness import is_thorough
 
 from mcp_auth_bridge.clients import known_clients as known
 from mcp_auth_bridge.clients.client import Client, Platform, System
-from mcp_auth_bridge.doctor.client_files import read_client_files
+from mcp_auth_bridge.doctor.client.files import read_client_files
 
 pytestmark = pytest.mark.slow
 

@@ -4,11 +4,11 @@ import anyio
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.doctor.answer import Answer
-from mcp_auth_bridge.doctor.answers import Answers, Session
+from mcp_auth_bridge.doctor.credential.held import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.doctor.once import Once
+from mcp_auth_bridge.doctor.server.answer import Answer
+from mcp_auth_bridge.doctor.server.answers import Answers, Session
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.errors import OutcomeUnknown, Overdue, Unreachable
 from mcp_auth_bridge.oauth.error_text import sentence

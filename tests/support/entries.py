@@ -4,7 +4,7 @@ import os
 
 from mcp_auth_bridge.clients.client import Platform, System
 from mcp_auth_bridge.clients.entries import Entry
-from mcp_auth_bridge.doctor.client_entries import sort_entries
+from mcp_auth_bridge.doctor.client.entries import sort_entries
 from mcp_auth_bridge.secret import Secret
 
 

@@ -6,13 +6,13 @@ import jwt
 from examining import evidence_of
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.doctor.answer import Answer
-from mcp_auth_bridge.doctor.answers import Answers
-from mcp_auth_bridge.doctor.answers import Session as Opened
-from mcp_auth_bridge.doctor.discovery_result import DiscoveryResult
-from mcp_auth_bridge.doctor.documents import Documents
-from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
-from mcp_auth_bridge.doctor.store_look import StoreLook
+from mcp_auth_bridge.doctor.credential.held import HeldCredential, OrganisationOnly
+from mcp_auth_bridge.doctor.here.store_look import StoreLook
+from mcp_auth_bridge.doctor.oauth.discovery_result import DiscoveryResult
+from mcp_auth_bridge.doctor.oauth.documents import Documents
+from mcp_auth_bridge.doctor.server.answer import Answer
+from mcp_auth_bridge.doctor.server.answers import Answers
+from mcp_auth_bridge.doctor.server.answers import Session as Opened
 from mcp_auth_bridge.errors import Unreachable
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.session import Client, Session

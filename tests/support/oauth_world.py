@@ -6,14 +6,14 @@ from examining import evidence_of
 from playing import NOT_FOUND, answer
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.doctor.answer import Answer
-from mcp_auth_bridge.doctor.answers import Answers, Session
-from mcp_auth_bridge.doctor.archive import Archive, Fetched
+from mcp_auth_bridge.doctor.credential.held import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
-from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
+from mcp_auth_bridge.doctor.oauth.archive import Archive, Fetched
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.rules import RULES
+from mcp_auth_bridge.doctor.server.answer import Answer
+from mcp_auth_bridge.doctor.server.answers import Answers, Session
 from mcp_auth_bridge.doctor.verdict import judge
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import BridgeError

@@ -7,7 +7,7 @@ import anyio
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.subject import Subject
-from mcp_auth_bridge.doctor.way import Way
+from mcp_auth_bridge.doctor.way.journey import Way
 from mcp_auth_bridge.errors import TimedOut
 from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed
 from mcp_auth_bridge.shell.net.reachability import Knock, Names
