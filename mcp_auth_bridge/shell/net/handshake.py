@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
-import h11
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
@@ -18,6 +17,7 @@ from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
 from mcp_auth_bridge.shell.net.dial import connect
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
+from mcp_auth_bridge.shell.net.request_head import request_head
 from mcp_auth_bridge.urls import Url
 
 LIMIT = 4.0
@@ -123,8 +123,8 @@ async def _alert(connection: Connection, patience: float) -> ConnectFailed | Non
 
 async def _server_time(connection: Connection, url: Url) -> float | None:
     """The server's clock by the `Date` of a response (RFC 9110 section 6.6.1), to a request without any secret."""
-    headers = [("Host", url.authority), ("User-Agent", USER_AGENT)]
-    connection.write(h11.Request(method="HEAD", target="/", headers=headers), b"")
+    headers = [(b"Host", url.authority.encode()), (b"User-Agent", USER_AGENT.encode())]
+    connection.write(request_head("HEAD", "/", headers), b"")
     try:
         async with asyncio.timeout(_DATE_PATIENCE):
             head = await connection.read_head()
