@@ -42,7 +42,7 @@ A message never holds a secret. Text from a server stands in it only after `quot
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 TRY_AGAIN = "try again; if it keeps happening, contact the server's operator"
 """The hint for a fault that is not on this machine."""
@@ -66,6 +66,8 @@ class BridgeError(Exception):
     rpc_code = -32603
     reason = "internal"
     sent = Sent.NO
+    has_unclear_cause = False
+    """Whether it may have several causes, so that `doctor` has more to say than the hint."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -77,6 +79,12 @@ class BridgeError(Exception):
         """Append `clause` to the message."""
         self.message += clause
         self.args = (self.message,)
+
+    def refer_to(self, command: str) -> None:
+        """Let the hint end with the `command` that finds the cause, if the cause is unclear."""
+        if self.has_unclear_cause:
+            self.has_unclear_cause = False  # it is referred to once
+            self.hint = f"{self.hint}; to find the cause, run: {command}" if self.hint else f"run: {command}"
 
     @property
     def retry_safe(self) -> bool:
@@ -134,6 +142,7 @@ class CredentialRefused(BridgeError):
     exit_code = 10
     rpc_code = -32010
     reason = "credential_refused"
+    has_unclear_cause = True
 
     def __init__(self, message: str, hint: str = "", *, facts: Mapping[str, Any]) -> None:
         super().__init__(message, hint)
@@ -143,6 +152,7 @@ class CredentialRefused(BridgeError):
 class TokenExpired(CredentialRefused):
     exit_code = 11
     reason = "token_expired"
+    has_unclear_cause = False
 
 
 class WrongAudience(CredentialRefused):
@@ -158,6 +168,7 @@ class UnknownIssuer(CredentialRefused):
 class NotAToken(CredentialRefused):
     exit_code = 14
     reason = "not_a_token"
+    has_unclear_cause = False
 
 
 class StoreError(BridgeError):
@@ -246,6 +257,8 @@ class TheirProtocolError(ProtocolError):
 class NoLoginOffered(TheirProtocolError):
     """The MCP server publishes no way to log in: it may be open, or expect an API key."""
 
+    has_unclear_cause = True
+
 
 class RedirectRefused(TheirProtocolError):
     """An OAuth server's redirect that is not followed: to another origin, to an invalid URL, or in a loop."""
@@ -324,6 +337,15 @@ class EraRefused(TheirProtocolError):
 class LimitExceeded(TheirProtocolError):
     rpc_code = -32014
     reason = "limit"
+
+
+E = TypeVar("E", bound=BridgeError)
+
+
+def unclear(error: E) -> E:
+    """`error`, marked as one that may have several causes."""
+    error.has_unclear_cause = True
+    return error
 
 
 def error_data(error: BridgeError) -> dict[str, Any]:

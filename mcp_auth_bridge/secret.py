@@ -198,6 +198,19 @@ def describe_used(reference: SecretRef, environ: Mapping[str, str]) -> str:
     return f"the environment variables {' and '.join(unset)}, which are not set, so that their defaults were used"
 
 
+def spelled_reference(reference: SecretRef) -> str:
+    """`reference` as the user wrote it, or "…" where that may hold a secret."""
+    match reference:
+        case EnvironmentVariable(name=name):
+            return f"env:{name}"
+        case FileContent(path=path):
+            return f"file:{spelled(path)}"
+        case KeyringEntry(name=name):
+            return f"keyring:{name}"
+        case _:
+            return "…"
+
+
 def spelled(path: Template) -> str:
     """A path as the user wrote it, without the defaults of its variables."""
     return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in path.parts)

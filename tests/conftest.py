@@ -5,6 +5,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,8 @@ import canaries
 import pytest
 import thoroughness
 from hypothesis import HealthCheck, settings
+
+from mcp_auth_bridge.shell.console import terminal
 
 # The first text on a machine costs a second: hypothesis makes its table of characters.
 settings.register_profile("on any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,3 +46,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if len(told) > 1 and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         folder.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def _about_no_server() -> Iterator[None]:
+    """A command that runs in this process says which server its lines are about. The next test is about none."""
+    yield
+    terminal.set_server("")

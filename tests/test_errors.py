@@ -29,6 +29,7 @@ from mcp_auth_bridge.errors import (
     os_error_text,
     quoted,
     shell_quoted,
+    unclear,
 )
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
@@ -50,6 +51,22 @@ def test_every_code_is_json_rpcs_own_or_in_its_range_for_implementations():
     for kind in KINDS:
         assert 1 <= kind.exit_code <= 15
         assert -32603 <= kind.rpc_code <= -32600 or -32099 <= kind.rpc_code <= -32000
+
+
+def test_the_hint_of_an_unclear_error_ends_once_with_the_command_that_finds_its_cause():
+    for hint, words in (("look", "look; to find the cause, run: doctor x"), ("", "run: doctor x")):
+        error = unclear(Unreachable("it is silent", hint))
+        error.refer_to("doctor x")
+        error.refer_to("doctor x")
+        assert error.hint == words
+    clear = Unreachable("it refuses", "start it")
+    clear.refer_to("doctor x")
+    assert clear.hint == "start it"
+
+
+def test_a_refusal_is_unclear_unless_the_token_shows_its_cause():
+    unclear_kinds = {kind.__name__ for kind in KINDS if kind.has_unclear_cause}
+    assert unclear_kinds == {"CredentialRefused", "WrongAudience", "UnknownIssuer", "NoLoginOffered"}
 
 
 def test_only_an_unsent_request_is_safe_to_repeat():

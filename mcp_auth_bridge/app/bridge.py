@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +25,7 @@ from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import LoginRequired, quoted, shell_quoted
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.secret import Secret, spelled_reference
 from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.console.logging_wrappers import LoggingCredentials
@@ -87,8 +88,7 @@ class Bridge:
     def remote_for(self, credentials: Credentials, login_headers: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The MCP server, reached with these `credentials` and the headers that are stored with their login."""
         jar = {"auto": LearnedCookies, "affinity": CookieJar, "off": NoCookies}[self.profile.network.cookies]()
-        if debug_log.on:
-            credentials = LoggingCredentials(credentials)
+        credentials = LoggingCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):
             credentials = WithOrganisation(self.secrets.organisation_headers(login_headers), credentials)
         return Remote(self.profile.url, self.pool, credentials, jar)
@@ -148,13 +148,30 @@ class Bridge:
     def login_command(self) -> str:
         return self.command("login")
 
+    @property
+    def doctor_command(self) -> str:
+        """The command that examines this server. It has the headers of a command line, but no value that is secret."""
+        given = self.profile.headers.items() if self.profile.is_bare else ()
+        headers = [f"--header {shell_quoted(f'{name}: {spelled_reference(value)}')}" for name, value in given]
+        return " ".join((self.command("doctor"), *headers))
+
     def command(self, verb: str) -> str:
         """The command line of `verb` for this server, quoted for a shell."""
         return f"mcp-auth-bridge {verb} {' '.join(map(shell_quoted, self.arguments))}"
 
+    @property
+    def lock_files(self) -> Mapping[str, Path]:
+        """The files of the locks around a login and a refresh on this machine, by what is under way."""
+        login = self.store_access.locks.file(self._login)
+        return {"a login": login, "a refresh": self.store_access.refresh_lock_file(self.record)}
+
+    @property
+    def _login(self) -> str:
+        return f"the login to {self.profile.name}"
+
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, on demand or by hand; `LockHeld` after `timeout` seconds."""
-        return self.store_access.locks.hold(f"the login to {self.profile.name}", timeout)
+        return self.store_access.locks.hold(self._login, timeout)
 
     def manual_login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around a login by hand, to which a login on demand gives way; `LockHeld` after `timeout` seconds."""

@@ -109,7 +109,7 @@ def describe_task(
         locks=os.fsencode(store_access.paths.locks),
         network=profile.network,
         environ=tuple((os.fsencode(name), os.fsencode(value)) for name, value in os.environ.items()),
-        log=("json" if terminal.uses_json_lines() else "words") if debug_log.on else "off",
+        log="on" if debug_log.on else "off",
     )
 
 

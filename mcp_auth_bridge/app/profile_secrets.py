@@ -9,6 +9,7 @@ from mcp_auth_bridge.config import auth as auth_module
 from mcp_auth_bridge.config import headers as headers_module
 from mcp_auth_bridge.config.auth import BearerSettings, HeaderSettings
 from mcp_auth_bridge.config.profile import Profile
+from mcp_auth_bridge.credentials.secret_sources import SecretSources
 from mcp_auth_bridge.credentials.static import (
     BearerField,
     Field,
@@ -29,7 +30,7 @@ from mcp_auth_bridge.secret import (
     parse_reference,
 )
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.secret_backends import secret_sources
+from mcp_auth_bridge.shell.files.secret_backends import secret_sources, sources_of_a_look
 
 COMMAND_TIMEOUT = 120.0
 """Seconds to wait while other processes run the command that prints a token: each run may take 30."""
@@ -42,7 +43,10 @@ class ProfileSecrets:
         self._profile = profile
         self._store_access = store_access
         self._environ = environ
-        self._sources = secret_sources(environ, profile.pass_environment)
+        self._sources = self._open_sources()
+
+    def _open_sources(self) -> SecretSources:
+        return secret_sources(self._environ, self._profile.pass_environment)
 
     def static_credentials(self, auth: BearerSettings | HeaderSettings) -> StaticCredentials:
         """Credentials that present the configured token or headers, and cannot renew them."""
@@ -81,19 +85,24 @@ class ProfileSecrets:
 
     async def read(self, text: str, what: str) -> Secret:
         """The secret that `text` is or names. Raises `CredentialMissing` if the named place has none."""
-        return await self._read(parse_reference(text, what), what)
+        return await self.read_reference(parse_reference(text, what), what)
 
     async def check_present(self) -> None:
         """Raise `CredentialMissing` for a secret that is missing from its environment variable or file.
 
         Commands are not run and keyrings are not asked: both take time, and a keyring might ask a person.
         """
-        headers = {f"the header {name}": value for name, value in self._profile.headers.items()}
-        for what, value in {**headers, **auth_module.references(self._profile.auth)}.items():
+        for what, value in self.references().items():
             if isinstance(value, EnvironmentVariable | Template | FileContent):
-                await self._read(value, what)
+                await self.read_reference(value, what)
 
-    async def _read(self, value: SecretRef, what: str) -> Secret:
+    def references(self) -> Mapping[str, SecretRef]:
+        """Every secret that the profile names, its headers included: its description → its reference."""
+        headers = {f"the header {name}": value for name, value in self._profile.headers.items()}
+        return {**headers, **auth_module.references(self._profile.auth)}
+
+    async def read_reference(self, value: SecretRef, what: str) -> Secret:
+        """The secret that `value` names. Raises `CredentialMissing`."""
         return await self._sources.read(value, f"{what} of {self._profile.name}")
 
     def _field(self, kind: type[Field], name: str, value: SecretRef, what: str) -> Field:
@@ -102,7 +111,7 @@ class ProfileSecrets:
 
     def _value(self, name: str, value: SecretRef, what: str) -> HeaderValue:
         """The value of a header: one that is costly to read is kept, any other is read each time."""
-        read = partial(self._read, value, what)
+        read = partial(self.read_reference, value, what)
         match value:
             case KeyringEntry():
                 return RememberedValue(read)
@@ -119,3 +128,22 @@ class ProfileSecrets:
         store_access = self._store_access
         record = CommandRecord(key, argv, store_access.open_shared, terminal.report_error, store_access.beside)
         return CommandToken(argv, read, lock, time.time, record)
+
+
+LOOK_TIMEOUT = 8.0
+"""Seconds for each command and for the keyring, if a person waits for the outcome."""
+
+
+class SecretsOfALook(ProfileSecrets):
+    """The secrets as one look at all of them shows them: each is read once, no user is asked, and nothing is kept."""
+
+    def _open_sources(self) -> SecretSources:
+        return sources_of_a_look(self._environ, self._profile.pass_environment, LOOK_TIMEOUT)
+
+    def _command_token(self, name: str, argv: tuple[str, ...], read: Callable[[], Awaitable[Secret]]) -> HeaderValue:  # noqa: ARG002 - it has no record
+        from mcp_auth_bridge.credentials.command_token import parse_output
+
+        async def value() -> Secret:
+            return parse_output(await read(), argv, time.time()).value
+
+        return RememberedValue(value)

@@ -45,6 +45,7 @@ def main() -> None:
     from mcp_auth_bridge.shell.process.detached_process import leave_parent
     from mcp_auth_bridge.shell.process.loop import run
 
+    terminal.use_json_lines()  # the bridge writes them in its own format, and to its log file
     uncaught.install_hooks()
     leave_parent()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -63,11 +64,10 @@ def main() -> None:
 def _begin_log(task: RefreshTask) -> None:
     from mcp_auth_bridge.shell.console import debug_log, terminal
 
-    if task.log == "json":
-        terminal.use_json_lines()
     terminal.set_server(task.server)
-    if task.log != "off":
-        debug_log.enable("refresh")
+    if task.log == "on":
+        debug_log.enable()
+        debug_log.describe_process("refresh")
 
 
 async def _do(task: RefreshTask) -> None:
@@ -76,7 +76,7 @@ async def _do(task: RefreshTask) -> None:
     from mcp_auth_bridge.oauth.session import load_session
     from mcp_auth_bridge.shell.files.paths import Paths
 
-    paths = Paths(Path(), Path(os.fsdecode(task.records)), Path(os.fsdecode(task.locks)), Path())
+    paths = Paths(Path(), Path(os.fsdecode(task.records)), Path(os.fsdecode(task.locks)), Path(), Path())
     store_access = StoreAccess(task.store, paths, task.sealing_key)
     warnings: list[ErrorMessage] = []
     services = _services(task, store_access, lambda error: warnings.append(encode_error(error)))

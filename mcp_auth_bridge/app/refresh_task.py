@@ -32,8 +32,8 @@ class RefreshTask(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkSettings
     # The bridge's environment, which names proxies and certificates, and the password of a Redis.
     environ: tuple[tuple[bytes, bytes], ...]
-    # How the debug log is written.
-    log: Literal["off", "words", "json"]
+    # Whether the debug log is written.
+    log: Literal["off", "on"]
 
 
 class ErrorMessage(msgspec.Struct, frozen=True):

@@ -1,11 +1,12 @@
 """Finds the server that a command line means: by its name, its URL, or the short name of a login by URL."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.profile import Profile, ServerChoice, parse_server_url
 from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.errors import ConfigError, StoreError
@@ -14,26 +15,37 @@ from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.urls import Purpose
 
 
-async def find_bridge(choice: ServerChoice, context: Context) -> Bridge:
+async def _stored_keys(access: StoreAccess) -> Sequence[str]:
+    return (await access.open_to_list()).keys()
+
+
+async def find_bridge(
+    choice: ServerChoice,
+    context: Context,
+    stored_keys: Callable[[StoreAccess], Awaitable[Sequence[str]]] = _stored_keys,
+) -> Bridge:
     """The bridge to the server of `choice`. From here on, every message to the user names that server.
 
-    Raises `ConfigError`. The store is searched only for a name that the configuration does not have.
+    Raises `ConfigError`. The store is searched, by `stored_keys`, only for a name that the configuration does not have.
     """
     if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
-        choice = await _find_by_short_name(choice, context)
+        choice = await _find_by_short_name(choice, context, stored_keys)
     profile = context.config.choose(choice)
-    terminal.set_server(profile.label)
+    bridge = Bridge(profile, context)
+    terminal.set_server(profile.label, bridge.doctor_command)
     if profile.url.is_plain:
         terminal.say(
             f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): anyone on it can read"
             " the credentials and change what the server says"
         )
-    return Bridge(profile, context)
+    return bridge
 
 
-async def _find_by_short_name(choice: ServerChoice, context: Context) -> ServerChoice:
+async def _find_by_short_name(
+    choice: ServerChoice, context: Context, stored_keys: Callable[[StoreAccess], Awaitable[Sequence[str]]]
+) -> ServerChoice:
     try:
-        urls = urls_with_short_name(choice.target, (await context.store_access().open_to_list()).keys())
+        urls = urls_with_short_name(choice.target, await stored_keys(context.store_access()))
     except StoreError as closed:
         raise _unknown_server_error(choice, context, closed) from None
     match urls:

@@ -35,6 +35,7 @@ from mcp_auth_bridge.stores.keys import (
     KeyCommand,
     KeyFile,
     KeySource,
+    check_not_needed,
     keep_hint,
     sealing_key,
     store_hint,
@@ -109,6 +110,16 @@ class StoreAccess:
                 await self._run(lambda: self.store.load(key))
         return self.store
 
+    def find_key(self) -> bool:
+        """Fetch the sealing key of this machine's store. Returns False if there is none yet, and no record needs one.
+
+        It blocks, creates nothing, and fails rather than ask the user. Raises `StoreError`.
+        """
+        self._key = self._source.look()
+        if self._key is None:
+            check_not_needed(self._source, self.paths.records)
+        return self._key is not None
+
     async def open_to_list(self) -> Store:
         """The store, ready to list its keys. Fetches the sealing key only if there is any record."""
         if self.forgets and record_names(Folder(self.paths.records)):
@@ -142,7 +153,11 @@ class StoreAccess:
 
     def refresh_lock(self, record: str) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of the login `record`, against every process that shares the store."""
-        return self.hold(f"the refresh of {record}", REFRESH_TIMEOUT)
+        return self.hold(_refresh_of(record), REFRESH_TIMEOUT)
+
+    def refresh_lock_file(self, record: str) -> Path:
+        """The file of that lock on this machine."""
+        return self.locks.file(_refresh_of(record))
 
     def refresh_turn(self, record: str) -> AbstractAsyncContextManager[None]:
         """The lock for the one process of this machine that has the login `record` refreshed."""
@@ -180,6 +195,11 @@ class StoreAccess:
             return "memory, until the process ends"
         place = self.paths.records if self._fleet is None else self._fleet.describe()
         return f"{place}, sealed with a key in {self._source.describe()}"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several machines share the store."""
+        return self._fleet is not None
 
     @property
     def reach(self) -> str:
@@ -234,6 +254,10 @@ class StoreAccess:
 
             return load_shared_key(self._source)
         return sealing_key(self._source, os.urandom, self.locks.mutex, self.paths.records)
+
+
+def _refresh_of(record: str) -> str:
+    return f"the refresh of {record}"
 
 
 def _sealed_records_error(records: Path) -> StoreError:

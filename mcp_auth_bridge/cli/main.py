@@ -47,10 +47,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold no secrets
 
     core_dumps.forbid()
-    if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
-        from mcp_auth_bridge.shell.console import debug_log
-
-        debug_log.enable(arguments.command)
     story = _STORIES[arguments.command](arguments)
     headless = getattr(arguments, "headless", False)
     if arguments.command != "run":
@@ -68,12 +64,24 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.install_hooks()
+    _begin_log(arguments)
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     config = Path(arguments.config) if arguments.config else None
     if arguments.command == "doctor":
         return run(story(load_context_or_default(paths, config, store)))
     return run(story(load_context(paths(), config, store)))
+
+
+def _begin_log(arguments: argparse.Namespace) -> None:
+    from mcp_auth_bridge.shell.console import debug_log
+    from mcp_auth_bridge.shell.files.paths import paths
+
+    if arguments.command == "run":
+        terminal.keep_log(paths().log)
+    if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
+        debug_log.enable()
+    debug_log.describe_process(arguments.command)
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
@@ -198,7 +206,13 @@ def _doctor(arguments: argparse.Namespace) -> "Story":
 
     _check_server_is_named(arguments)
     depth = Depth.REGISTER if arguments.register else Depth.LOOK
-    given = doctor.Input(None if arguments.server is None else _server(arguments), depth)
+    form = doctor.Form.JSON if arguments.json else doctor.Form.TEXT
+    given = doctor.Input(
+        None if arguments.server is None else _server(arguments),
+        depth,
+        doctor.Form.OPERATOR if arguments.for_operator else form,
+        arguments.bundle,
+    )
     return lambda context: doctor.run(given, context)
 
 

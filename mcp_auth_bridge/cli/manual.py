@@ -196,9 +196,21 @@ It looks at this machine, at the way to the server, at the server, its OAuth, yo
 changes nothing and opens no browser. Without a server it looks at the only one of the configuration, else at this
 machine alone."""
     example = """  mcp-auth-bridge doctor acme
-  mcp-auth-bridge doctor https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'"""
+  mcp-auth-bridge doctor https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
+  mcp-auth-bridge doctor acme --for-operator
+  mcp-auth-bridge doctor acme --bundle report.json   # for a public ticket"""
     parser = options.add_command(commands, "doctor", text, example)
     parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.TARGET_HELP)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON document, for programs")
+    form.add_argument(
+        "--for-operator", action="store_true", help="print only the text to send to the operator of the server"
+    )
+    parser.add_argument(
+        "--bundle",
+        metavar="FILE",
+        help="also write the report into this new file, with labels in place of hosts, people and secrets",
+    )
     parser.add_argument(
         "--register", action="store_true", help="also register a client and ask for a machine's token, as a login does"
     )

@@ -20,7 +20,7 @@ from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, shell_quoted
 from mcp_auth_bridge.relay.base import Relay
-from mcp_auth_bridge.shell.console import stdio, terminal
+from mcp_auth_bridge.shell.console import debug_log, stdio, terminal
 from mcp_auth_bridge.shell.process import parent_watch
 from mcp_auth_bridge.shell.run_relay import RelayRunner
 
@@ -48,6 +48,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, context: Context) -> int:
     bridge = await find_bridge(given.server, context)
+    _log_settings(bridge, context)
     if not given.headless:
         _announce(bridge, given)
         await _run_relay(relay_stack.build_relay(bridge.profile, bridge.server_cache.load()), bridge, given)
@@ -56,6 +57,18 @@ async def run(given: Input, context: Context) -> int:
     headless = relay_stack.build_headless_relay(bridge.profile, bridge.server_cache.load())
     await _run_relay(headless, bridge, given)
     return headless.exit_code
+
+
+def _log_settings(bridge: Bridge, context: Context) -> None:
+    profile = bridge.profile
+    debug_log.event(
+        "relay.starts",
+        profile=profile.name,
+        url=profile.url.resource,
+        auth=type(profile.auth).__name__,
+        store=str(profile.store.__struct_config__.tag),
+        config=str(context.config.path),
+    )
 
 
 def _announce(bridge: Bridge, given: Input) -> None:

@@ -32,7 +32,8 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.browser import pages
 from mcp_auth_bridge.shell.browser.login_window import LoginWindow
 from mcp_auth_bridge.shell.browser.loopback import Loopback
-from mcp_auth_bridge.shell.console import debug_log
+from mcp_auth_bridge.shell.console import debug_log, terminal
+from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header, name_missing_header
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.shell.run_flow import run_flow
 from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
@@ -58,7 +59,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: L
         earlier = clients.get(session.issuer), last.client if last is not None else None
         replaced = replaced_registrations(session.client, *earlier)
     except NoLoginOffered as nothing:
-        raise _no_login_error(nothing, bridge, stranger, headers) from None
+        raise await _no_login_error(nothing, bridge, stranger, headers) from None
     except BridgeError as error:
         if scopes_refused(error):
             await step_up.give_up(bridge, store)
@@ -82,7 +83,10 @@ def _headers(manner: LoginManner, last: Session | None) -> dict[str, Secret]:
 async def _challenge(bridge: Bridge, stranger: Stranger, headers: Mapping[str, Secret]) -> Challenge | None:
     """The challenge of the MCP server to a client without credentials, None if it sends none."""
     async with naming_endpoints(bridge.profile.url, bridge.network):
-        return await ask_for_challenge(bridge.remote_for(stranger, lambda: headers), stranger)
+        challenge = await ask_for_challenge(bridge.remote_for(stranger, lambda: headers), stranger)
+    if stranger.failure is not None and (missing := stranger.failure.facts.get("missing_header")):
+        terminal.say(f"{stranger.failure.message}; it also takes the header {missing}, which is not sent")
+    return challenge
 
 
 async def _obtain(plan: LoginPlan, http: OAuthHttp, window: LoginWindow) -> Session:
@@ -92,7 +96,7 @@ async def _obtain(plan: LoginPlan, http: OAuthHttp, window: LoginWindow) -> Sess
     return session
 
 
-def _no_login_error(
+async def _no_login_error(
     nothing: NoLoginOffered, bridge: Bridge, stranger: Stranger, headers: Mapping[str, Secret]
 ) -> BridgeError:
     """The error where no login is offered: the server needs none, or its refusal says what it wants instead."""
@@ -104,4 +108,9 @@ def _no_login_error(
         )
     if stranger.refusal is not None:
         nothing.add(f" ({stranger.refusal})")
+    elif stranger.failure is not None:
+        nothing.add(f" ({stranger.failure.message})")
+    sent = {*bridge.profile.headers, *headers}
+    if missing := await find_missing_header(bridge.pool, bridge.profile.url, sent):
+        name_missing_header(nothing, missing)
     return nothing

@@ -3,7 +3,7 @@
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.errors import AccessDenied, CredentialRefused, LoginRequired, quoted
+from mcp_auth_bridge.errors import AccessDenied, CredentialRefused, LoginRequired, quoted, unclear
 from mcp_auth_bridge.oauth.session import Session
 
 
@@ -56,10 +56,11 @@ class LoginDiagnosis(msgspec.Struct, frozen=True):
 
     def new_token_error(self, session: Session, refused: Refusal, now: float) -> LoginRequired:
         """The error for a token that the MCP server refuses although it was issued a moment ago."""
-        return LoginRequired(
+        rejected = LoginRequired(
             f"{self.name} rejected even a freshly issued token ({refused}): {self.suspicions(session, refused, now)}",
             f"see resource, audience, token and scopes under auth for this server, then run: {self.login_command}",
         )
+        return unclear(rejected)
 
     def denied_scope_error(self, session: Session, wanted: str) -> AccessDenied | None:
         """The error if another login would not bring the scopes in `wanted` either; None if it may bring them.

@@ -1,8 +1,10 @@
 """The sources of secrets: reads a reference at the moment of use. No message ever holds a part of a secret."""
 
+import asyncio
 import os
 import stat
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -27,6 +29,10 @@ _PAUSES = (0.05, 0.15, 0.3)
 
 _CORRECT_FILE = "correct file:PATH, or the file's owner and mode"
 _RUN_IT = "run it in a terminal to see what it prints (it gets no stdin and only the variables in pass_environment)"
+
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class SecretSources(msgspec.Struct, frozen=True):
@@ -94,6 +100,18 @@ class SecretSources(msgspec.Struct, frozen=True):
                 f"{what} should come from the entry {quoted(name)} of the OS keyring, which is not there", hint
             )
         return text
+
+
+def once(function: Callable[[K], Awaitable[V]]) -> Callable[[K], Awaitable[V]]:
+    """`function`, called once for each argument: every later caller gets the same result or error, or waits for it."""
+    calls: dict[K, asyncio.Future[V]] = {}
+
+    async def call(argument: K) -> V:
+        if argument not in calls:
+            calls[argument] = asyncio.ensure_future(function(argument))
+        return await asyncio.shield(calls[argument])
+
+    return call
 
 
 def expanded(template: EnvironmentVariable | Template, environ: Mapping[str, str], what: str) -> str:

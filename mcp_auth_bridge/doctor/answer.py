@@ -1,5 +1,6 @@
 """The answer of the MCP server to one request: what a person would look at to find out what answered, and why."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,7 +9,15 @@ import anyio
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Overdue, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OutcomeUnknown,
+    Overdue,
+    Sent,
+    TheirProtocolError,
+    UpstreamFailed,
+    quoted,
+)
 from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth.challenge import choose_challenge
 from mcp_auth_bridge.oauth.error_text import LONGEST, redacted, sentence
@@ -16,6 +25,7 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, refusal_in_reply
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
+from mcp_auth_bridge.relay.replies import error_code
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.response import StreamedResponse
@@ -26,7 +36,10 @@ from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.urls import Url
 
 BODY_PATIENCE = 2.0
-"""Seconds for the body of a response, or for the first event of a stream."""
+"""Seconds for the body of a response, or for the first event of the server's own stream."""
+
+REPLY_PATIENCE = 5.0
+"""Seconds for a reply in a stream: many servers open the stream before they begin to work."""
 
 ENDING_PATIENCE = 1.0
 """Seconds for the end of a session."""
@@ -112,6 +125,11 @@ class Answer(msgspec.Struct, frozen=True):
         return result_of(self.reply) if self.reply is not None else None
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether nothing was sent: there is no connection, or no credential that could be read."""
+        return self.status == 0 and self.error is not None and self.error.sent is Sent.NO
+
+    @property
     def is_silence(self) -> bool:
         """Whether the request was sent, and no response came in time."""
         return self.status == 0 and isinstance(self.error, Overdue)
@@ -124,6 +142,11 @@ class Answer(msgspec.Struct, frozen=True):
     def field(self, name: str) -> str:
         """The first value of the header field `name` (lower case), or ""; foreign text."""
         return next(iter(self.fields.get(name, ())), "")
+
+
+def without_query(location: str) -> str:
+    """The URL `location` without the part in which a single sign-on carries secrets."""
+    return re.split(r"[?#]", location, maxsplit=1)[0]
 
 
 async def ask(sender: Sender, url: Url, question: Question, now: Callable[[], float] = time.time) -> Answer:
@@ -212,14 +235,14 @@ async def _with_body(answer: Answer, outcome: SendOutcome, question: Question) -
         return msgspec.structs.replace(answer, refusal=refusal, said=refusal.said)
     if question.message is None:
         return msgspec.structs.replace(answer, said=redacted(sentence(answer.kind, body), secrets))
-    answer = _with_reply(answer, body, outcome)
+    answer = _with_reply(answer, body, outcome, question.message)
     if answer.reply is None or answer.result is None:
         answer = msgspec.structs.replace(answer, said=redacted(sentence(answer.kind, body), secrets))
     return answer
 
 
-def _with_reply(answer: Answer, body: bytes, outcome: SendOutcome) -> Answer:
-    """`answer` with the reply in `body`, else with the reason why there is none."""
+def _with_reply(answer: Answer, body: bytes, outcome: SendOutcome, request: Message) -> Answer:
+    """`answer` with the reply to `request` in `body`, else with the reason why there is none."""
     if (denied := refusal_in_reply(body)) is not None:
         challenge = choose_challenge(denied.fields)
         refusal = Refusal(denied.status, challenge, outcome.sent, words=denied.words, protocol=denied.protocol)
@@ -231,7 +254,7 @@ def _with_reply(answer: Answer, body: bytes, outcome: SendOutcome) -> Answer:
     if answer.error is not None:
         return answer
     try:
-        found = [message for message in parsed(body) if message.kind is Kind.REPLY]
+        found = [message for message in parsed(body) if _answers(message, request)]
     except TheirProtocolError as unread:
         return msgspec.structs.replace(answer, error=error or unread)
     if not found:
@@ -240,23 +263,31 @@ def _with_reply(answer: Answer, body: bytes, outcome: SendOutcome) -> Answer:
     return msgspec.structs.replace(answer, reply=found[0])
 
 
+def _answers(message: Message, request: Message) -> bool:
+    """Whether `message` is a result for `request`, or an error, under any id. Many APIs have a member `error`."""
+    if message.kind is not Kind.REPLY:
+        return False
+    return error_code(message) is not None or (message.key == request.key and result_of(message) is not None)
+
+
 async def _with_event(answer: Answer, response: StreamedResponse, question: Question) -> tuple[Answer, bytes]:
     """The first event of the stream `response`; if a message was sent, the first one with a reply."""
     event, body = "", b""
     error: BridgeError | None = None
-    with anyio.move_on_after(BODY_PATIENCE) as patience:
+    seconds = BODY_PATIENCE if question.message is None else REPLY_PATIENCE
+    with anyio.move_on_after(seconds) as patience:
         try:
             async for each in read_events(response, Resumption()):
                 event = event or each.type.decode(errors="replace")
                 if question.message is None:
                     break
-                if any(message.kind is Kind.REPLY for message in messages_in(each)):
+                if any(_answers(message, question.message) for message in messages_in(each)):
                     body = each.data
                     break
         except BridgeError as cut:
             error = cut
     if question.message is not None and not body and error is None:
-        silent = f"the server opened a stream and sent no reply within {BODY_PATIENCE:g} seconds"
+        silent = f"the server opened a stream and sent no reply within {REPLY_PATIENCE:g} seconds"
         ended = "the server ended its stream without a reply"
         error = Overdue(silent) if patience.cancelled_caught else OutcomeUnknown(ended)
     return msgspec.structs.replace(answer, event=event, error=error if question.message is not None else None), body

@@ -14,7 +14,7 @@ from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.credentials.static import WithOrganisation
 from mcp_auth_bridge.doctor.answer import Answer, Question, ask
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, Overdue, Sent
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, Overdue, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE
@@ -37,6 +37,12 @@ HEAD_PATIENCE = 6.0
 
 SESSION_PATIENCE = 8.0
 """Seconds for a whole session: the opening, a list of tools, the end."""
+
+PAUSE = 1.0
+"""Seconds before a request is repeated that the server, asked many things at a time, may have refused for that."""
+
+_TOO_MUCH = (429, 503)
+"""503 is what nginx's `limit_req` answers."""
 
 _INITIALIZE = Question("POST", INITIALIZE, standard_headers(INITIALIZE))
 _DISCOVER = Question("POST", DISCOVER, standard_headers(DISCOVER))
@@ -106,8 +112,7 @@ class Answers(msgspec.Struct, frozen=True):
     @property
     def is_cut_off(self) -> bool:
         """Whether nothing could be sent at all: then the way is broken, and these answers say nothing."""
-        errors = [each.error for each in self.all if each.status == 0]
-        return len(errors) == len(self.all) and all(error is None or error.sent is Sent.NO for error in errors)
+        return all(each.is_unsent for each in self.all)
 
     @property
     def all(self) -> tuple[Answer, ...]:
@@ -139,7 +144,7 @@ async def survey(bridge: Bridge, held: HeldCredential) -> Answers:
     except BridgeError:
         organisation = {}  # the credential's own error says that they cannot be read
     has_credential = bool({*held.headers} - {name.lower() for name in organisation})
-    async with _pool(bridge) as pool:
+    async with connections(bridge) as pool:
         client = _Client(bridge.profile.url, pool)
         return await _ask_all(
             client,
@@ -207,14 +212,24 @@ class _Client:
         return Question("OPTIONS", None, preflight_headers(self._url))
 
     async def ask(self, credentials: Credentials, question: Question) -> Answer:
-        return await ask(Sender(self._url, self._pool, _Fixed(credentials), CookieJar()), self._url, question)
+        """The answer to `question`. It is asked again if the server may have had too many of them at a time."""
+        sender = Sender(self._url, self._pool, _Fixed(credentials), CookieJar())
+        answer = await ask(sender, self._url, question)
+        if answer.status not in _TOO_MUCH:
+            return answer
+        await anyio.sleep(PAUSE)
+        return await ask(sender, self._url, question)
 
     async def open(self, credentials: Credentials, *, proves: bool) -> _Opening:
         """The answer to `initialize`; with `proves` also a session, if anything but a refusal came back."""
         answer = await self.ask(credentials, _INITIALIZE)
         if not proves or answer.status == 0 or answer.refusal is not None:
             return _Opening(answer)
-        return _Opening(answer, await self._prove(credentials))
+        session = await self._prove(credentials)
+        if isinstance(session.error, UpstreamFailed) and session.error.status in _TOO_MUCH:
+            await anyio.sleep(PAUSE)
+            session = await self._prove(credentials)
+        return _Opening(answer, session)
 
     async def _prove(self, credentials: Credentials) -> Session:
         fixed = _Fixed(credentials)
@@ -231,7 +246,7 @@ class _Client:
 
 
 @asynccontextmanager
-async def _pool(bridge: Bridge) -> AsyncIterator[Pool]:
+async def connections(bridge: Bridge) -> AsyncIterator[Pool]:
     """Connections with time limits that suit an examination: each error says what there was too little time for."""
     configured = bridge.profile.network
     settings = msgspec.structs.replace(

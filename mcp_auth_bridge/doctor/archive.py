@@ -1,6 +1,5 @@
 """Each OAuth document fetched once, however many checks and flows ask for it, with the redirects on the way to it."""
 
-from collections.abc import Iterable
 from functools import partial
 
 import anyio
@@ -12,7 +11,8 @@ from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, Overdue, quoted
 from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.error_text import redacted, sentence
-from mcp_auth_bridge.shell.run_flow import Fetcher
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Url
 
 PATIENCE = 4.0
@@ -22,7 +22,7 @@ _LONGEST_LINE = 100
 _REDIRECTS = range(300, 400)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Fetched(msgspec.Struct, frozen=True):
     """What one address answers to a GET or to OPTIONS."""
 
     url: Url
@@ -72,11 +72,14 @@ def describe(response: Response) -> str:
 
 
 class Archive:
-    """Performs each GET and each OPTIONS once, and gives every later caller the same answer. Nothing else is sent."""
+    """Performs each request once, and gives every later caller the same answer.
 
-    def __init__(self, http: Fetcher, known: Iterable[Answer] = ()) -> None:
-        self._http = http
-        self._answers = {("GET", str(answer.url)): Once(partial(_known, answer)) for answer in known}
+    Only GET, OPTIONS and a POST without content are sent: an examination changes nothing.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._answers: dict[tuple[str, str], Once[Fetched]] = {}
 
     async def fetch(self, effect: Fetch) -> Response:
         """Perform `effect`, as the contract of `Fetcher` says. Raises any `BridgeError`."""
@@ -87,31 +90,25 @@ class Archive:
         assert answer.error is not None, "there is a document, or a reason"  # noqa: S101 - a fact, not a check
         raise answer.error
 
-    async def answer(self, effect: Fetch) -> Answer:
+    async def answer(self, effect: Fetch) -> Fetched:
         """What the address of `effect` answers. Raises nothing: an error is part of the answer."""
-        key = (effect.method, str(effect.url))
+        key = (effect.method if effect.form is None else "POST", str(effect.url))
         return await self._answers.setdefault(key, Once(partial(self._ask, effect)))()
 
-    async def answers(self) -> list[Answer]:
-        """All answers to GET."""
-        return [await once() for (method, _), once in self._answers.items() if method == "GET"]
-
-    async def _ask(self, effect: Fetch) -> Answer:
-        if effect.form is not None or effect.document is not None or effect.method == "DELETE":
-            raise AssertionError  # an examination changes nothing
-        response = None
+    async def _ask(self, effect: Fetch) -> Fetched:
+        if effect.form or effect.document is not None or effect.method == "DELETE":
+            raise AssertionError
+        response, http = None, OAuthHttp(self._network)
         try:
             with anyio.fail_after(PATIENCE):
-                response = await self._http.fetch(msgspec.structs.replace(effect, redirects=0))
+                response = await http.fetch(msgspec.structs.replace(effect, redirects=0))
                 followed = response.status in _REDIRECTS and effect.redirects
-                document = await self._http.fetch(effect) if followed else response
+                document = await http.fetch(effect) if followed else response
         except TimeoutError:
             late = Overdue(f"{effect.url.origin} did not answer within {PATIENCE:g} seconds", TRY_AGAIN)
-            return Answer(effect.url, response, None, late)
+            return Fetched(effect.url, response, None, late)
         except BridgeError as error:
-            return Answer(effect.url, response, None, error)
-        return Answer(effect.url, response, document)
-
-
-async def _known(answer: Answer) -> Answer:
-    return answer
+            return Fetched(effect.url, response, None, error)
+        finally:
+            await http.aclose()
+        return Fetched(effect.url, response, document)

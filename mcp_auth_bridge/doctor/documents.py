@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from mcp_auth_bridge.doctor.archive import Answer, Archive
+from mcp_auth_bridge.doctor.archive import Archive, Fetched
 from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import UrlRefused
 from mcp_auth_bridge.oauth import documents
@@ -40,7 +40,7 @@ class Issuer(msgspec.Struct, frozen=True):
     # The issuer identifier, as the MCP server's metadata or the configuration spell it.
     name: str
     # In the order in which a login asks.
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Fetched, ...] = ()
     # The first document, None if there is none.
     metadata: Published | None = None
     # Why no address was asked, "" if they were.
@@ -56,9 +56,9 @@ class Documents(msgspec.Struct, frozen=True):
     """All that was asked for, and what was found."""
 
     # The addresses for the MCP server's own metadata: the one that the challenge names, and the well-known ones.
-    resource_answers: tuple[Answer, ...]
+    resource_answers: tuple[Fetched, ...]
     # The addresses for an authorization server's metadata at the MCP server's own host.
-    own_answers: tuple[Answer, ...]
+    own_answers: tuple[Fetched, ...]
     # The authorization servers that the configuration and the MCP server's metadata name, at most three.
     issuers: tuple[Issuer, ...] = ()
 
@@ -73,7 +73,7 @@ class Documents(msgspec.Struct, frozen=True):
         return next(filter(None, map(read, self.own_answers)), None)
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[Fetched, ...]:
         """Every answer, each address once."""
         named = (
             *self.resource_answers,
@@ -89,7 +89,7 @@ def named_issuers(members: Mapping[str, Any]) -> list[str]:
     return [each for each in listed if isinstance(each, str) and each] if isinstance(listed, list) else []
 
 
-def read(answer: Answer) -> Published | None:
+def read(answer: Fetched) -> Published | None:
     """The JSON object of `answer`, None if there is none: an error object is not metadata."""
     response = answer.document
     if response is None or response.status != 200 or documents.is_page(response):
@@ -102,9 +102,9 @@ def read(answer: Answer) -> Published | None:
     return Published(answer.url, members) if known else None
 
 
-async def gather(archive: Archive, trust: Trust, challenge: Challenge | None) -> Documents:
+async def visit_all(archive: Archive, trust: Trust, challenge: Challenge | None) -> Documents:
     """Ask every address. It takes twice as long as one document may take. Raises nothing."""
-    found: dict[str, Sequence[Answer]] = {}
+    found: dict[str, Sequence[Fetched]] = {}
 
     async def note(name: str, urls: Iterable[Url]) -> None:
         found[name] = await _ask_all(archive, trust, urls)
@@ -127,7 +127,7 @@ async def gather(archive: Archive, trust: Trust, challenge: Challenge | None) ->
     return msgspec.structs.replace(asked, issuers=tuple(issuers[name] for name in names))
 
 
-async def ask_one(archive: Archive, trust: Trust, effect: Fetch) -> Answer:
+async def ask_one(archive: Archive, trust: Trust, effect: Fetch) -> Fetched:
     """The answer to `effect`, for which the rules of trust are those of a login. Raises nothing."""
 
     def flow() -> Flow[Response]:
@@ -137,7 +137,7 @@ async def ask_one(archive: Archive, trust: Trust, effect: Fetch) -> Answer:
     try:
         checked = next(confined)
     except UrlRefused as refused:
-        return Answer(effect.url, error=refused)
+        return Fetched(effect.url, error=refused)
     confined.close()
     assert isinstance(checked, Fetch), "confine keeps the kind"  # noqa: S101 - a fact, not a check
     return await archive.answer(checked)
@@ -152,9 +152,9 @@ async def _visit(archive: Archive, trust: Trust, name: str) -> Issuer:
     return Issuer(name, tuple(answers), next(filter(None, map(read, answers)), None))
 
 
-async def _ask_all(archive: Archive, trust: Trust, urls: Iterable[Url]) -> list[Answer]:
+async def _ask_all(archive: Archive, trust: Trust, urls: Iterable[Url]) -> list[Fetched]:
     order = list(dict.fromkeys(urls))
-    answers: dict[Url, Answer] = {}
+    answers: dict[Url, Fetched] = {}
 
     async def note(url: Url) -> None:
         answers[url] = await ask_one(archive, trust, Fetch(url, DISCOVERY_HEADERS))

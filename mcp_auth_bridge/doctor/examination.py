@@ -23,11 +23,12 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of the report: the finding of a check."""
+    """One line of the report: the finding of a check, and how many seconds it took."""
 
     section: Section
     name: str
     finding: Finding
+    seconds: float = 0.0
 
 
 async def examine(
@@ -35,7 +36,7 @@ async def examine(
 ) -> list[Line]:
     """Run all `checks` side by side, and `report` each line as soon as those before it are known. Returns all lines.
 
-    `limit` is in seconds.
+    `limit` is in seconds. An exception of `report` ends the examination and is raised.
     """
     done: dict[int, Line] = {}
     reported: list[Line] = []
@@ -47,15 +48,20 @@ async def examine(
             report(reported[-1])
 
     async def look(number: int, check: Check) -> None:
-        note(number, Line(check.section, check.name, await _look(check, evidence)))
+        begun = anyio.current_time()
+        finding = await _look(check, evidence)
+        note(number, Line(check.section, check.name, finding, anyio.current_time() - begun))
 
-    with anyio.move_on_after(limit):
-        async with anyio.create_task_group() as group:
-            for number, check in enumerate(checks):
-                group.start_soon(look, number, check)
+    try:
+        with anyio.move_on_after(limit):
+            async with anyio.create_task_group() as group:
+                for number, check in enumerate(checks):
+                    group.start_soon(look, number, check)
+    except ExceptionGroup as stopped:
+        raise stopped.exceptions[0] from None  # it is from `report`: the checks themselves raise nothing
     for number, check in enumerate(checks):
         if number not in done:
-            note(number, Line(check.section, check.name, skip(f"not known within {limit:g} seconds")))
+            note(number, Line(check.section, check.name, skip(f"not known within {limit:g} seconds"), limit))
     return reported
 
 

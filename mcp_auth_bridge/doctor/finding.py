@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.errors import BridgeError
 
 
 class Outcome(enum.Enum):
@@ -58,6 +59,11 @@ def sign(symptom: Symptom, **facts: str) -> Sign:
     if {*facts} != {*symptom.facts}:
         raise TypeError(f"{symptom.name} needs the facts {', '.join(symptom.facts) or 'none'}")
     return Sign(symptom, facts)
+
+
+def sign_of(symptom: Symptom, error: BridgeError) -> Sign:
+    """The sign of a `symptom` whose facts are an `error` and its hint."""
+    return sign(symptom, error=error.message, hint=error.hint)
 
 
 def ok(says: str, *signs: Sign, details: tuple[str, ...] = ()) -> Finding:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -11,6 +11,7 @@ from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings, Heade
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.credentials.static import WithOrganisation
 from mcp_auth_bridge.credentials.token_headers import TokenHeaders, presentable
+from mcp_auth_bridge.doctor.store_look import StoreLook, record_of
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.secret import Secret
@@ -58,8 +59,8 @@ class _Stored:
         return self._headers.headers(self._session, target)
 
 
-async def hold(bridge: Bridge) -> HeldCredential:
-    """The credential of `bridge`. Raises nothing: the error is in the result."""
+async def hold(bridge: Bridge, look: Callable[[], Awaitable[StoreLook]]) -> HeldCredential:
+    """The credential of `bridge`; `look` shows the store. Raises nothing: the error is in the result."""
     session: Session | None = None
     inner: Credentials = OrganisationOnly()
     error: BridgeError | None = None
@@ -70,7 +71,7 @@ async def hold(bridge: Bridge) -> HeldCredential:
             case AnonymousSettings():
                 pass
             case _:
-                session = await _stored_session(bridge)
+                session = await _stored_session(bridge, look)
                 if (usable := presentable(session, None, time.time())) is not None and not usable.ended:
                     inner = _Stored(usable)
                 else:
@@ -86,7 +87,6 @@ async def hold(bridge: Bridge) -> HeldCredential:
     return HeldCredential(credentials, {name.lower(): Secret(value) for name, value in found.items()}, session, error)
 
 
-async def _stored_session(bridge: Bridge) -> Session | None:
-    store = await bridge.store_access.open_to_read(bridge.record)
-    record = store.load(bridge.record)
+async def _stored_session(bridge: Bridge, look: Callable[[], Awaitable[StoreLook]]) -> Session | None:
+    record = await record_of(bridge, await look())
     return load_session(record.secret) if record is not None else None

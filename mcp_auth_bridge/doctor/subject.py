@@ -43,5 +43,5 @@ class Subject(msgspec.Struct, frozen=True):
             "url": url.resource,
             "origin": url.origin,
             "login": self.bridge.login_command,
-            "doctor": self.bridge.command("doctor"),
+            "doctor": self.bridge.doctor_command,
         }

@@ -25,6 +25,14 @@ class Blame(enum.Enum):
     UNKNOWN = "not known"
 
 
+class Urgency(enum.Enum):
+    """When the cause of a rule does harm."""
+
+    NOW = "now"
+    LATER = "later"
+    """It may cost the user a fault some day: every failure of today counts before it."""
+
+
 class Rule(msgspec.Struct, frozen=True):
     """What follows if all symptoms of `when` have been seen and none of `unless`.
 
@@ -44,6 +52,8 @@ class Rule(msgspec.Struct, frozen=True):
     operator: str = ""
     # The symptoms that speak against it.
     unless: tuple[Symptom, ...] = ()
+    # When its cause does harm.
+    urgency: Urgency = Urgency.NOW
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -59,17 +69,23 @@ def judge(findings: Iterable[tuple[Section, Finding]], rules: Iterable[Rule], kn
     """The verdict of the first of `rules` that fits the `findings`. `known` are the facts of the examined server.
 
     Without such a rule it is the first failure in its own words, else the first warning, else that nothing is wrong.
+    Rules about later harm come after the failures.
     """
     seen = list(findings)
     signs = {each.symptom: each for _, finding in reversed(seen) for each in finding.signs}
-    for rule in rules:
-        if all(symptom in signs for symptom in rule.when) and not any(symptom in signs for symptom in rule.unless):
-            return _fill(rule, signs, known)
-    for outcome in (Outcome.FAIL, Outcome.WARN):
+    fitting = [rule for rule in rules if _fits(rule, signs)]
+    for urgency, outcome in ((Urgency.NOW, Outcome.FAIL), (Urgency.LATER, Outcome.WARN)):
+        for rule in fitting:
+            if rule.urgency is urgency:
+                return _fill(rule, signs, known)
         for section, finding in seen:
             if finding.outcome is outcome:
                 return Verdict(_BLAMES[section], finding.says, finding.hint)
     return Verdict(Blame.NOTHING, "nothing is wrong", "")
+
+
+def _fits(rule: Rule, signs: Mapping[Symptom, Sign]) -> bool:
+    return all(symptom in signs for symptom in rule.when) and not any(symptom in signs for symptom in rule.unless)
 
 
 _BLAMES = {

@@ -3,7 +3,7 @@
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, ask
-from mcp_auth_bridge.errors import NoLoginOffered, TheirProtocolError, quoted
+from mcp_auth_bridge.errors import NoLoginOffered, TheirProtocolError, quoted, unclear
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
@@ -94,10 +94,11 @@ def _find_metadata(own: ResourceMetadata, trust: Trust, trail: Trail) -> Flow[Se
 def _require_metadata(issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata]:
     metadata = yield from _fetch_agreed_metadata(gate(issuer, Purpose.ISSUER), issuer, trust, trail)
     if metadata is None:
-        raise TheirProtocolError(
+        nothing = TheirProtocolError(
             f"the authorization server {quoted(issuer)} publishes no metadata that can be used",
             f"{_firewall_hint(trail) or _ENDPOINTS_HINT}. Tried: {trail}",
         )
+        raise unclear(nothing)
     return metadata
 
 
@@ -160,7 +161,7 @@ def _use_default_endpoints(trust: Trust, resource: str, trail: Trail) -> Flow[Au
     if not (yield from _offers_default_endpoints(base, trail)):
         nothing = f"{base.origin} publishes no OAuth metadata"
         if firewall := _firewall_hint(trail):
-            raise TheirProtocolError(nothing, f"{firewall}. Tried: {trail}")
+            raise unclear(TheirProtocolError(nothing, f"{firewall}. Tried: {trail}"))
         raise NoLoginOffered(f"{nothing}: {_STATIC}", f"{_STATIC_HINT}. Tried: {trail}")
     return AuthorizationServer(
         issuer=base.origin,

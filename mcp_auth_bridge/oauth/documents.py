@@ -7,7 +7,15 @@ import msgspec
 
 from mcp_auth_bridge import http_syntax
 from mcp_auth_bridge.effects import Response
-from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.errors import (
+    TRY_AGAIN,
+    OAuthRefused,
+    ProtocolError,
+    TheirProtocolError,
+    UpstreamFailed,
+    quoted,
+    unclear,
+)
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.oauth.error_text import saying, sentence
 from mcp_auth_bridge.secret import Secret
@@ -104,12 +112,12 @@ def refusal_error(response: Response, url: Url, what: str) -> ProtocolError:
             said=said(response),
         )
     kind = _kind(response)
-    answered = f"HTTP {response.status} and {kind} instead of a JSON error"
-    return UpstreamFailed(
-        f"{url.origin} answered {what} with {answered}{said(response)}",
-        _IN_BETWEEN if kind == _PAGE and response.status < 500 else TRY_AGAIN,
-        status=response.status,
-    )
+    answered = f"{url.origin} answered {what} with HTTP {response.status} and {kind} instead of a JSON error"
+    failed = UpstreamFailed(f"{answered}{said(response)}", TRY_AGAIN, status=response.status)
+    if kind == _PAGE and response.status < 500:
+        failed.hint = _IN_BETWEEN
+        return unclear(failed)
+    return failed
 
 
 def said(response: Response) -> str:

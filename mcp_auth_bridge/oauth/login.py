@@ -53,7 +53,7 @@ def _find_server(plan: LoginPlan, trust: Trust) -> Flow[AuthorizationServer]:
 
 def _log_in(plan: LoginPlan, trust: Trust) -> Flow[Session]:
     server = yield from _find_server(plan, trust)
-    session = yield from _obtain_session(plan, server, _select_scopes(plan, server))
+    session = yield from _obtain_session(plan, server, choose_scopes(plan, server))
     return (yield from _check_account(plan.ways.account, session))
 
 
@@ -79,7 +79,8 @@ def _check_grant(plan: LoginPlan, server: AuthorizationServer) -> None:
         )
 
 
-def _select_scopes(plan: LoginPlan, server: AuthorizationServer) -> tuple[str, ...]:
+def choose_scopes(plan: LoginPlan, server: AuthorizationServer) -> tuple[str, ...]:
+    """The scopes that the login of `plan` asks for at `server`."""
     challenged = plan.challenge.scopes if plan.challenge is not None else ()
     scopes = select_scopes(
         plan.scopes, challenged, server.scopes_supported, offline_access=server.offers_offline_access

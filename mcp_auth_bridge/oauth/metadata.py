@@ -96,7 +96,7 @@ def fetch_resource_metadata(
     found = yield from fetch_first_usable(resource_metadata_urls(trust, named, trail), read, trail)
     if found is not None or trust.issuer or trust.trusted_issuer:
         return found
-    if trust.resource_metadata or (named and _same_origin_url(named, trust.server) is None):
+    if trust.resource_metadata or (named and same_origin_url(named, trust.server) is None):
         raise TheirProtocolError(
             f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
             f"{quoted(trust.resource_metadata or named)}",
@@ -111,7 +111,7 @@ def resource_metadata_urls(trust: Trust, named: str, trail: Trail) -> Iterator[U
     if trust.resource_metadata:
         yield gate(trust.resource_metadata, Purpose.RESOURCE_METADATA)
         return
-    if named and (url := _same_origin_url(named, trust.server)):
+    if named and (url := same_origin_url(named, trust.server)):
         yield url
     elif named:
         trail.note(quoted(named), "is not followed, because it is not of the server's origin")
@@ -125,7 +125,7 @@ def well_known_resource_urls(resource: Url) -> Iterator[Url]:
     yield resource.with_path(_RESOURCE)
 
 
-def _same_origin_url(named: str, server: Url) -> Url | None:
+def same_origin_url(named: str, server: Url) -> Url | None:
     """The URL that a challenge names, None if it is of another origin: servers behind a proxy name inner hosts."""
     try:
         url = gate(named, Purpose.RESOURCE_METADATA, server)

@@ -8,8 +8,7 @@ Imported only after a refusal (docs/architecture.md, "Cold start").
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,17 +21,17 @@ from mcp_auth_bridge.errors import (
     WrongAudience,
     quoted,
 )
+from mcp_auth_bridge.oauth.audience import Fit, audiences_of, describe_mismatch, fit, foreign_host, is_named
 from mcp_auth_bridge.oauth.claims import is_time, numeric_date, unverified_claims
+from mcp_auth_bridge.oauth.time_words import ago, span, timestamp
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
     from mcp_auth_bridge.oauth.configured import SubjectToken
     from mcp_auth_bridge.oauth.session import Session
 
-_SKEW = 30.0
+SKEW = 30.0
 """Seconds by which two honest clocks may differ."""
-
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 # RFC 6750 section 2.1, and RFC 6749 section 10.10: a shorter text can be guessed, and no server issues it as a token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
@@ -61,11 +60,13 @@ class Diagnosis(msgspec.Struct, frozen=True):
     """The most likely reason for a refusal.
 
     `kind` is the error that says it, `reason` a clause with "it" for the token, `facts` the error's facts for programs.
+    It `is_certain` if the token itself shows the reason, or if the server names it.
     """
 
     kind: type[CredentialRefused]
     reason: str
     facts: Mapping[str, Any] = {}  # Any: JSON
+    is_certain: bool = True
 
 
 class ServerWords(msgspec.Struct, frozen=True):
@@ -88,38 +89,48 @@ def diagnose_configured_token(token: str, resource: str, words: ServerWords, now
     claims = unverified_claims(token)
     if not claims:
         return _diagnose_opaque_token(token, words)
-    kind, reason = _diagnose_claims(claims, resource, _complaint(words), now)
-    return Diagnosis(kind, reason, _facts(claims, resource))
+    complaint = _complaint(words)
+    kind, reason = _diagnose_claims(claims, resource, complaint, now)
+    return Diagnosis(kind, reason, _facts(claims, resource), kind in (complaint, TokenExpired))
 
 
 def _diagnose_claims(
     claims: Mapping[str, Any], resource: str, complaint: type[CredentialRefused] | None, now: float
 ) -> tuple[type[CredentialRefused], str]:
-    ends, audiences = numeric_date(claims.get("exp")), _audiences(claims)
+    ends, audiences = numeric_date(claims.get("exp")), audiences_of(claims)
     if ends is not None and ends <= now:
         return TokenExpired, _expired(ends, now)
     if complaint is TokenExpired:
         return TokenExpired, "it has expired by the server's clock, and not by this machine's"
-    if complaint is WrongAudience or (complaint is None and not _is_named(audiences, _spellings(resource))):
-        return WrongAudience, _wrong_audience(audiences, resource)
+    if complaint is WrongAudience or (complaint is None and fit(audiences, resource) not in (Fit.SAME, Fit.WIDER)):
+        return WrongAudience, describe_mismatch(audiences, resource)
     issuer = claims.get("iss")
     made_by = f"its issuer is {quoted(issuer, 100)}" if isinstance(issuer, str) else "it names no issuer"
     if complaint is UnknownIssuer:
-        return UnknownIssuer, f"{made_by}, which the server does not know"
+        host = foreign_host(audiences, resource)
+        also = f", and it was made for {quoted(host, 100)} (its aud)" if host else ""
+        return UnknownIssuer, f"{made_by}, which the server does not know{also}"
     right = "exp and aud look right" if "exp" in claims else "aud looks right"
     return UnknownIssuer, f"{made_by}, which the server may not know, for its {right}"
 
 
 def _diagnose_opaque_token(token: str, words: ServerWords) -> Diagnosis:
-    if not _TOKEN.fullmatch(token) or _PLACEHOLDER.search(token):
-        return Diagnosis(NotAToken, "it looks like a placeholder and not like a token")
-    if token.startswith("ey") and token.count(".") < 4:  # five parts are an encrypted one (RFC 7516)
-        return Diagnosis(NotAToken, "it looks like a truncated or damaged JWT")
+    if fault := fault_of_form(token):
+        return Diagnosis(NotAToken, fault)
     if _MALFORMED.search(words.said):
         return Diagnosis(NotAToken, "it is not a JWT, and the server cannot read it")
     if _complaint(words) is TokenExpired:
         return Diagnosis(TokenExpired, "the server says that it has expired")
-    return Diagnosis(CredentialRefused, _OPAQUE)
+    return Diagnosis(CredentialRefused, _OPAQUE, is_certain=False)
+
+
+def fault_of_form(token: str) -> str:
+    """Why `token`, in which no claims can be read, does not look like a token: a clause with "it"; "" if it does."""
+    if not _TOKEN.fullmatch(token) or _PLACEHOLDER.search(token):
+        return "it looks like a placeholder and not like a token"
+    if token.startswith("ey") and token.count(".") < 4:  # five parts are an encrypted one (RFC 7516)
+        return "it looks like a truncated or damaged JWT"
+    return ""
 
 
 def _complaint(words: ServerWords) -> type[CredentialRefused] | None:
@@ -133,9 +144,9 @@ def _facts(claims: Mapping[str, Any], resource: str) -> Mapping[str, Any]:
     if isinstance(issuer := claims.get("iss"), str):
         facts["issuer"] = quoted(issuer)[1:-1]
     facts["audience_expected"] = resource
-    facts["audience_found"] = [quoted(each)[1:-1] for each in _audiences(claims)]
+    facts["audience_found"] = [quoted(each)[1:-1] for each in audiences_of(claims)]
     if (ends := numeric_date(claims.get("exp"))) is not None:
-        facts["expires_at"] = f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%dT%H:%M:%SZ}"  # RFC 3339, whole seconds
+        facts["expires_at"] = timestamp(ends)
     return facts
 
 
@@ -150,12 +161,12 @@ def diagnose_subject_token(token: "SubjectToken", server: "AuthorizationServer",
         return Diagnosis(NotAToken, "it is not a JWT, and an assertion must be one")
     if not claims:
         return Diagnosis(CredentialRefused, _OPAQUE)
-    ends, audiences = numeric_date(claims.get("exp")), _audiences(claims)
+    ends, audiences = numeric_date(claims.get("exp")), audiences_of(claims)
     if ends is not None and ends <= now:
         return Diagnosis(TokenExpired, _expired(ends, now))
     # RFC 7523 section 3: an assertion names this server. A subject token may have been made for any audience.
-    if is_assertion and not _is_named(audiences, (server.issuer, str(server.token_endpoint))):
-        return Diagnosis(WrongAudience, _wrong_audience(audiences, server.issuer))
+    if is_assertion and not is_named(audiences, (server.issuer, str(server.token_endpoint))):
+        return Diagnosis(WrongAudience, describe_mismatch(audiences, server.issuer))
     issuer = quoted(str(claims.get("iss", "")), 100)
     return Diagnosis(CredentialRefused, f"its issuer is {issuer}, its exp and aud look right")
 
@@ -187,19 +198,25 @@ def _wrong_place(claims: Mapping[str, Any], session: "Session") -> list[str]:
     issuer = claims.get("iss")
     if isinstance(issuer, str) and issuer.rstrip("/") != session.issuer.rstrip("/"):
         found.append(f"its iss is {quoted(issuer, 100)}, not {quoted(session.issuer, 100)}")
-    audiences, expected = _audiences(claims), session.resource
+    audiences, expected = audiences_of(claims), session.resource
     # If no resource was sent, the server chose an audience, and only the server knows whether that is the right one.
-    if not audiences or (expected and not _is_named(audiences, (expected,))):
-        found.append(_wrong_audience(audiences, expected))
+    if not audiences or (expected and not is_named(audiences, (expected,))):
+        found.append(describe_mismatch(audiences, expected))
     return found
 
 
 def _wrong_scope(claims: Mapping[str, Any], session: "Session", wanted: tuple[str, ...]) -> list[str]:
-    # `scp` is what Entra ID and Okta call it; they and others make it a list.
-    named = claims.get("scope", claims.get("scp", session.scope))
-    scopes = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    scopes = scopes_of(claims, session.scope)
     missing = [scope for scope in wanted if scope not in scopes]
     return [f"its scope lacks {quoted(' '.join(missing), 100)}"] if missing else []
+
+
+def scopes_of(claims: Mapping[str, Any], granted: str = "") -> list[str]:
+    """The scopes in a token's claims, else those that were `granted`. Any: a claim may be any JSON."""
+    # `scp` is what Entra ID and Okta call it; they and others make it a list.
+    named = claims.get("scope", claims.get("scp", granted))
+    listed = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    return [scope for scope in listed if isinstance(scope, str)]
 
 
 def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
@@ -207,46 +224,10 @@ def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
     expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat"))
     if is_time(expires) and expires <= now:
         found.append(f"{_expired(expires, now)} by this machine's clock")
-    if is_time(begins) and begins > now + _SKEW:
-        found.append(f"it begins in {_span(begins - now)} by this machine's clock, which may be slow")
+    if is_time(begins) and begins > now + SKEW:
+        found.append(f"it begins in {span(begins - now)} by this machine's clock, which may be slow")
     return found
-
-
-def _audiences(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """The audiences of a token: `aud` is one, or an array of them (RFC 7519 section 4.1.3)."""
-    named = claims.get("aud")
-    return tuple(each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str))
-
-
-def _is_named(audiences: Iterable[str], expected: Iterable[str]) -> bool:
-    """Whether one of the `audiences` is one of the `expected` names. A slash at the end does not count."""
-    return not {each.rstrip("/") for each in audiences}.isdisjoint(each.rstrip("/") for each in expected)
-
-
-def _spellings(resource: str) -> Iterable[str]:
-    """The names by which servers call themselves: the resource, its origin, a path above it, or its host."""
-    wanted = resource.rstrip("/")
-    host = re.sub(r"^[a-z]+://([^/?#:]+).*$", r"\1", wanted)
-    return wanted, host, *(wanted[: end.start()] for end in re.finditer(r"[/?]", wanted) if end.start())
-
-
-def _wrong_audience(audiences: Sequence[str], expected: str) -> str:
-    if audiences:
-        return f"its aud is {quoted(' '.join(audiences), 100)}, not {quoted(expected, 100)}"
-    return f"it has no aud, which should be {quoted(expected, 100)}" if expected else "it has no aud"
 
 
 def _expired(moment: float, now: float) -> str:
     return f"it expired {ago(moment, now)}"
-
-
-def ago(moment: float, now: float) -> str:
-    """How long ago a `moment` was, and when that was (both in Unix seconds): `3 days ago (2026-11-27 02:42 UTC)`."""
-    return f"{_span(now - moment)} ago ({datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC)"
-
-
-def _span(seconds: float) -> str:
-    """`seconds` in words, rounded down, in the largest unit that fits twice."""
-    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= 2 * size), _UNITS[-1])
-    count = int(seconds // size)
-    return f"{count} {unit}{'' if count == 1 else 's'}"

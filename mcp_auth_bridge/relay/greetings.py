@@ -97,9 +97,13 @@ def _meta(known: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in _object(known.get("_meta")).items() if key != _SERVER_INFO}
 
 
+def stated_server_info(known: Mapping[str, Any]) -> dict[str, Any]:
+    """The server's name and version in the members of its result of either method, {} if it states none."""
+    return _object(known.get("serverInfo") or _object(known.get("_meta")).get(_SERVER_INFO))
+
+
 def _server_info(known: Mapping[str, Any], name: str) -> dict[str, Any]:
-    stated = known.get("serverInfo") or _object(known.get("_meta")).get(_SERVER_INFO)
-    return _object(stated) or {"name": name, "version": __version__}
+    return stated_server_info(known) or {"name": name, "version": __version__}
 
 
 def _object(value: Any) -> dict[str, Any]:

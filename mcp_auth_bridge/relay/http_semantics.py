@@ -5,7 +5,15 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.errors import (
+    TRY_AGAIN,
+    BridgeError,
+    SessionLost,
+    TheirProtocolError,
+    UpstreamFailed,
+    quoted,
+    unclear,
+)
 from mcp_auth_bridge.http_syntax import USER_AGENT, first_value, media_type, retry_after
 from mcp_auth_bridge.relay.redirects import leads_to_login
 from mcp_auth_bridge.relay.session_loss import FORGOTTEN
@@ -203,14 +211,16 @@ def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]])
     elif status in (404, 405):
         message, hint = f"there is no MCP endpoint at this URL (HTTP {status})", _HINTS[404]
     elif status == 403:
-        message = "the server refuses this request (HTTP 403)"
         hint = _FORBIDDEN_BY_PAGE if kind == "text/html" else _FORBIDDEN
+        message = "the server refuses this request (HTTP 403)"
+        return unclear(UpstreamFailed(message, hint, status=status, retry_after=wait))
     return UpstreamFailed(message, hint, status=status, retry_after=wait)
 
 
 def _web_page_error(status: int) -> UpstreamFailed:
-    return UpstreamFailed(
+    page = UpstreamFailed(
         f"the server answered with a web page (HTTP {status}) instead of a message",
         "check the URL; behind a captive portal or a single sign-on proxy, sign in there first",
         status=status,
     )
+    return unclear(page)

@@ -202,7 +202,7 @@ class RelayRunner:
             try:
                 await work()
             except BridgeError as raised:
-                error = raised
+                error = terminal.complete_hint(raised)
             except Exception as bug:  # noqa: BLE001 - the request gets a reply, which names the fault
                 error = terminal.report_fault(bug)
             line.fail(error)

@@ -160,7 +160,15 @@ class OpenFolder(msgspec.Struct, frozen=True):
 
     def create(self, name: str, data: bytes) -> None:
         """Write a new file `name`."""
-        fill(self._open(name, CREATE), data)
+        fill(self.open_new(name), data)
+
+    def open_new(self, name: str) -> int:
+        """The descriptor of a new file `name`, for writing; the caller closes it."""
+        return self._open(name, CREATE)
+
+    def status(self, name: str) -> os.stat_result:
+        """The size and the times of the file `name`; a symbolic link is not followed."""
+        return os.stat(self._where(name), dir_fd=self.descriptor, follow_symlinks=False)
 
     def create_or_overwrite(self, name: str, data: bytes, reserved: str) -> str:
         """Write `data` to a new file `name`, or on a full disk into the blocks of the file `reserved`.

@@ -58,6 +58,9 @@ class KeySource(Protocol):
     def load(self) -> bytes | None:
         """The key, or None if the place works and holds none yet. Raises `StoreError` if it does not work."""
 
+    def look(self) -> bytes | None:
+        """As `load`, but it fails rather than ask the user, as far as the place lets it."""
+
     def create(self, key: bytes) -> None:
         """Put `key` there, but never in place of another. Raises `StoreError`; a read-only source always does."""
 
@@ -78,16 +81,21 @@ def sealing_key(source: KeySource, entropy: Callable[[int], bytes], mutex: Mutex
 
 
 def _create(source: KeySource, key: bytes, records: Path) -> bytes:
-    if record_names(Folder(records)):
-        raise StoreError(
-            f"the sealing key is missing from {source.describe()}, but {records} holds records sealed with it",
-            f"restore the key there, or move {records} away and run mcp-auth-bridge login NAME",
-        )
+    check_not_needed(source, records)
     source.create(key)
     kept = source.load()  # the key that is there now counts, whichever process wrote it
     if kept is None:
         raise StoreError(f"{source.describe()} accepted the sealing key but did not keep it", ELSEWHERE)
     return kept
+
+
+def check_not_needed(source: KeySource, records: Path) -> None:
+    """Raise `StoreError` if the folder `records` holds records: the key that is not in `source` has sealed them."""
+    if record_names(Folder(records)):
+        raise StoreError(
+            f"the sealing key is missing from {source.describe()}, but {records} holds records sealed with it",
+            f"restore the key there, or move {records} away and run mcp-auth-bridge login NAME",
+        )
 
 
 def decode_key(content: bytes, place: str) -> bytes:
@@ -133,6 +141,8 @@ class KeyFile:
             return decode_key(read_all(descriptor, 4 * KEY_BYTES), self.describe())
         finally:
             os.close(descriptor)
+
+    look = load
 
     def create(self, key: bytes) -> None:
         try:
@@ -182,6 +192,8 @@ class KeyCommand:
         except BridgeError as error:
             raise StoreError(f"the sealing key could not be read: {error.message}", error.hint) from None
         return decode_key(printed, self.describe())
+
+    look = load
 
     def create(self, key: bytes) -> None:  # noqa: ARG002 - a command cannot take one
         raise StoreError(f"{self.describe()} has no key and cannot be given one", _MAKE_A_KEY)

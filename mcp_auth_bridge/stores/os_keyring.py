@@ -52,9 +52,21 @@ class KeyringKey:
             text = self.opened().get_password(SERVICE, USER)
         return None if text is None else decode_key(text.encode(), self.describe())
 
+    def look(self) -> bytes | None:
+        """As `load`, but on Linux it fails where the keyring would ask the user to unlock it, or to set it up."""
+        self.check_unlocked()
+        return self.load()
+
     def create(self, key: bytes) -> None:
         with self.explaining():
             self.opened().set_password(SERVICE, USER, base64.b64encode(key).decode())
+
+    def check_unlocked(self) -> None:
+        """Raise `StoreError` where a read would ask the user, as far as that can be known: on Linux."""
+        if sys.platform == "linux":
+            with self.explaining():
+                self.opened()
+                _check_unlocked(self.describe(), self._otherwise)
 
     def describe(self) -> str:
         backend = _BACKENDS.get(sys.platform)
@@ -90,12 +102,30 @@ def load_entry(name: str) -> str | None:
     return secret
 
 
+def look_entry(name: str) -> str | None:
+    """As `load_entry`, but it fails rather than ask the user, as `KeyringKey.look` does."""
+    KeyringKey(_NO_ENTRY).check_unlocked()
+    return load_entry(name)
+
+
 def save_entry(name: str, secret: str) -> None:
     """Keep `secret` in the OS keyring as `name`. Raises `StoreError`."""
     _check_name(name)
     keyring = KeyringKey(_NO_ENTRY)
     with keyring.explaining():
         keyring.opened().set_password(SERVICE, name, secret)
+
+
+def _check_unlocked(place: str, otherwise: str) -> None:
+    """Raise an error unless the default collection can be read as it is."""
+    library = import_module("secretstorage")  # the backend's own; `get_default_collection` would create one
+    with contextlib.closing(library.dbus_init()) as bus:
+        try:
+            locked = library.Collection(bus).is_locked()
+        except library.ItemNotFoundException:
+            raise StoreError(f"{place} holds no keyring yet, and asks the user to set one up", otherwise) from None
+    if locked:
+        raise StoreError(f"{place} is locked", f"unlock it and repeat, or {otherwise}")
 
 
 def _check_name(name: str) -> None:

@@ -13,7 +13,7 @@ from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.secret import parse_reference
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 
 
 def remembered(tmp_path, environ, **headers):
@@ -38,7 +38,7 @@ def test_the_tools_that_one_organisation_was_shown_are_not_shown_to_another(tmp_
 
 
 def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, monkeypatch):
-    paths = Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
+    paths = paths_below(tmp_path)
 
     def command(target, file, **choice):
         context = Context(paths, config_file.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
@@ -50,3 +50,19 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
     auth = 'kind = "device"'
     elsewhere = command("acme", Path("my bridge.toml"), auth=auth)
     assert elsewhere == f"mcp-auth-bridge login acme --auth '{auth}' --config '{tmp_path}/my bridge.toml'"
+
+
+def test_the_command_that_examines_a_server_has_its_headers_without_their_values(tmp_path):
+    paths = paths_below(tmp_path)
+    text = "[servers.acme]\nurl = 'https://mcp.example/mcp'\nheaders = { X-Org = 'env:ORG' }"
+    context = Context(paths, config_file.parse(text, paths.config), {})
+
+    def command(target, **headers):
+        return asyncio.run(find_bridge(ServerChoice(target, headers), context)).doctor_command
+
+    assert command("acme") == "mcp-auth-bridge doctor acme"  # the configuration has the header
+    given = {"X-Org": "env:ORG", "X-Key": "canary", "X-File": "file:/run/key", "X-Entry": "keyring:acme"}
+    assert command("https://a.example/mcp", **given) == (
+        "mcp-auth-bridge doctor https://a.example/mcp --header 'X-Org: env:ORG' --header 'X-Key: …'"
+        " --header 'X-File: file:/run/key' --header 'X-Entry: keyring:acme'"
+    )

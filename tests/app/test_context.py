@@ -7,12 +7,12 @@ import pytest
 from mcp_auth_bridge.app.context import load_context, load_context_or_default
 from mcp_auth_bridge.config.store import KeyringStoreSettings, MemoryStoreSettings
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell.files.paths import NOWHERE, Paths
+from mcp_auth_bridge.shell.files.paths import NOWHERE, paths_below
 
 
 @pytest.fixture
 def paths(tmp_path):
-    return Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
+    return paths_below(tmp_path)
 
 
 def test_without_a_configuration_there_are_no_servers_and_the_default_store(paths):

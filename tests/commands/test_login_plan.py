@@ -9,11 +9,11 @@ from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.commands.login_plan import configured_client
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 
 
 def configured(folder, secret, **environ):
-    paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
+    paths = paths_below(folder)
     auth = f"{{ kind = 'browser', client_id = 'c', issuer = 'https://as.example', client_secret = '{secret}' }}"
     text = f"[servers.acme]\nurl = 'https://mcp.example/mcp'\nauth = {auth}\n"
     bridge = Bridge(

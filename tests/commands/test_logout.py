@@ -13,7 +13,7 @@ from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.stores.sealed import file_name
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
@@ -27,7 +27,7 @@ class Machine:
     def __init__(self, folder, server, capsys):
         self._folder, self._capsys = folder, capsys
         self.server, self.origin = server, f"http://127.0.0.1:{server.port}"
-        self.paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
+        self.paths = paths_below(folder)
         (folder / "key").touch(0o600)
         (folder / "key").write_text(KEY)
         self.text = f"[store]\nkind = 'key_file'\npath = '{folder / 'key'}'\n"

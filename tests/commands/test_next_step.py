@@ -6,10 +6,9 @@ import pytest
 from commanding import context_of
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.commands.next_step import ide_entry, show_ide_entries
+from mcp_auth_bridge.commands.next_step import show_ide_entries
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE
 
 
 @pytest.fixture
@@ -19,17 +18,6 @@ def context(tmp_path):
 
 def bridge(context, target="acme"):
     return Bridge(context.config.choose(ServerChoice(target)), context)
-
-
-def test_an_entry_starts_the_bridge_of_its_server_with_its_options(context):
-    entry = ide_entry(bridge(context), "--ipv4")
-    assert entry.args[-3:] == ("run", "acme", "--ipv4")
-    assert entry.env == {}
-
-
-def test_a_home_of_its_own_goes_with_the_entry(tmp_path):
-    context = context_of(tmp_path, "https://mcp.acme.example/mcp", environ={HOME_VARIABLE: "/srv/bridge"})
-    assert ide_entry(bridge(context)).env == {HOME_VARIABLE: "/srv/bridge"}
 
 
 def test_a_login_by_url_has_a_short_key_and_two_servers_never_share_one(context, capsys):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mcp_auth_bridge.credentials.secret_sources import SecretSources
+from mcp_auth_bridge.credentials.secret_sources import SecretSources, once
 from mcp_auth_bridge.errors import BridgeError, CredentialMissing
 from mcp_auth_bridge.secret import Literal, parse_reference
 from mcp_auth_bridge.shell.files.secret_backends import secret_sources
@@ -154,3 +154,25 @@ def test_a_keyring_that_fails_is_named():
     with pytest.raises(CredentialMissing, match="the token of acme cannot be read: it is locked") as raised:
         lent("keyring:acme", BridgeError("it is locked"))
     assert "unlock the keyring" in raised.value.hint
+
+
+def test_what_is_done_once_has_one_result_or_error_for_each_argument():
+    asked = []
+
+    async def read(name):
+        asked.append(name)
+        await asyncio.sleep(0)
+        if name == "bad":
+            raise CredentialMissing("there is none", "")
+        return name.upper()
+
+    async def story():
+        reading = once(read)
+        names = ("a", "bad", "a", "b", "bad")
+        return await asyncio.gather(*map(reading, names), return_exceptions=True), await reading("a")
+
+    (first, failed, *others), last = asyncio.run(story())
+    assert (first, others[0], others[1], last) == ("A", "A", "B", "A")
+    assert failed is others[2]
+    assert failed.message == "there is none"
+    assert asked == ["a", "bad", "b"]

@@ -153,7 +153,7 @@ def test_a_token_that_only_the_servers_clock_takes_for_expired_is_called_so():
 def test_a_token_for_another_server_is_called_so():
     error = refused(jwt(exp=NOW + 60, aud="https://other.example/mcp", iss="https://as.example"))
     assert type(error) is WrongAudience
-    assert error.message.endswith("its aud is “https://other.example/mcp”, not “https://mcp.example/mcp”")
+    assert error.message.endswith("it was made for “other.example” (its aud), not for “https://mcp.example/mcp”")
     assert error.facts == {
         "status": 401,
         "issuer": "https://as.example",

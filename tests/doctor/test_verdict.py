@@ -5,7 +5,7 @@ import pytest
 from mcp_auth_bridge.doctor.finding import Section, fail, ok, sign, warn
 from mcp_auth_bridge.doctor.rules import RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.doctor.verdict import Blame, Rule, Verdict, judge
+from mcp_auth_bridge.doctor.verdict import Blame, Rule, Urgency, Verdict, judge
 
 KNOWN = {name: f"<{name}>" for name in ("server", "url", "origin", "login", "doctor")}
 
@@ -33,10 +33,22 @@ def test_without_a_rule_the_first_failure_counts_before_any_warning():
     assert judge([(Section.HERE, ok("fine"))], (), KNOWN).blame is Blame.NOTHING
 
 
+def test_a_rule_about_later_harm_counts_after_every_failure_and_before_other_warnings():
+    rule = Rule((Symptom.PLAIN_HTTP,), Blame.YOU, "{host} is plain", "encrypt", urgency=Urgency.LATER)
+    seen = [
+        (Section.HERE, warn("careful", "look")),
+        (Section.WAY, warn("plain", "", sign(Symptom.PLAIN_HTTP, host="a"))),
+    ]
+    assert judge(seen, (rule,), KNOWN) == Verdict(Blame.YOU, "a is plain", "encrypt")
+    assert judge([*seen, (Section.OAUTH, fail("broken", ""))], (rule,), KNOWN).sentence == "broken"
+    now = Rule((Symptom.NO_LOGIN,), Blame.YOU, "log in", "-")
+    assert judge([*seen, (Section.OAUTH, ok("x", sign(Symptom.NO_LOGIN)))], (rule, now), KNOWN).sentence == "log in"
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: "+".join(symptom.value for symptom in rule.when))
 def test_every_rule_can_be_filled_from_the_facts_of_its_symptoms(rule):
     signs = [sign(symptom, **{fact: f"<{fact}>" for fact in symptom.facts}) for symptom in rule.when]
-    found = judge([(Section.SERVER, fail("x", "", *signs))], (rule,), KNOWN)
+    found = judge([(Section.SERVER, ok("x", *signs))], (rule,), KNOWN)
     assert (found.blame, bool(found.sentence), bool(found.step)) == (rule.blame, True, True)
 
 

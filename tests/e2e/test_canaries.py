@@ -200,6 +200,14 @@ def test_the_log_hides_the_secret_path_of_a_url(life):
     assert canaries.found(b"".join(log), {URL_SECRET}) == []
 
 
+def test_no_secret_is_in_a_log_file_and_neither_is_the_secret_path_of_a_url(life):
+    logs = b"".join(data for name, data in life.left["after the logout"].items() if name.startswith("log/"))
+    events = {json.loads(line).get("event") for line in logs.splitlines()}
+    assert {"started", "relay.starts", "mcp", "mcp.refused", "credentials", "session.opened", "oauth"} <= events
+    assert b"%s/s/" % life.gateway.origin.encode() in logs
+    assert canaries.found(logs, set().union(*secrets_of(life).values()) | {URL_SECRET}) == []
+
+
 @pytest.mark.parametrize("when", ["while signed in", "after the logout"])
 def test_no_secret_is_left_in_a_file(life, when):
     left = life.left[when]

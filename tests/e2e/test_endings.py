@@ -162,11 +162,11 @@ async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
 def files(folder: Path) -> set[str]:
     """The files that should not exist after a run.
 
-    Expected are locks, the cached replies of the MCP server and, beside a record, its previous generation and the space
-    for the next one.
+    Expected are locks, the log, the cached replies of the MCP server and, beside a record, its previous generation and
+    the space for the next one.
     """
     paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".previous", ".next"))
-    return {str(path.relative_to(folder)) for path in paths if path.parent.name not in ("locks", "memory")} | {
+    return {str(path.relative_to(folder)) for path in paths if path.parent.name not in ("locks", "log", "memory")} | {
         str(path.relative_to(folder)) for path in folder.rglob("*.tmp*")
     }
 

@@ -22,7 +22,7 @@ from words import text
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.store import KeyFileStoreSettings
 from mcp_auth_bridge.oauth.session import dump, load_session
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 
 ADD = {"a": 1, "b": 2}
 METADATA = "/.well-known/oauth-authorization-server"
@@ -120,7 +120,7 @@ def test_a_call_without_a_login_gets_its_reply_after_the_login(acme) -> None:
 def test_a_call_that_finds_the_login_of_another_account_signs_in(acme, gateway) -> None:
     acme.login("acme")
     home = acme.home
-    paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
+    paths = paths_below(home)
     store = StoreAccess(KeyFileStoreSettings(str(home / "sealing.key")), paths).store
     key = f"session acme {gateway.url}"
     record = store.load(key)

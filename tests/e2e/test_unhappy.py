@@ -412,7 +412,8 @@ def test_a_wrong_url_is_reported_before_any_work(bridge, url, subcommand) -> Non
     assert URLS[url] in sentence
     assert "https://" in hint
     assert "hunter2" not in done.stderr
-    assert [path.name for path in bridge.home.iterdir()] == ["sealing.key"]
+    assert {path.name for path in bridge.home.iterdir()} - {"log"} == {"sealing.key"}
+    assert not any("hunter2" in path.read_text() for path in bridge.home.rglob("*.jsonl"))
 
 
 HEADERS = {

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 PREFIX = "mcp-auth-bridge: "
-PROGRESS = re.compile(r"(open this URL to )?sign in at .*|signed (in|out) .*")
+PROGRESS = re.compile(r"(open this URL to )?sign in at .*|signed (in|out) .*|the server refuses .* which is not sent")
 DATA = {"bridge", "code", "sent", "retry_safe"}
 
 

@@ -18,7 +18,7 @@ from mcp_auth_bridge.config.config_file import load
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 
 _KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "PYTHONPATH")
 ENVIRONMENT = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -86,7 +86,7 @@ async def stored_login(folder: Path) -> Session:
 
 def bridge_in(folder: Path) -> Bridge:
     """The bridge to `far`, in this process."""
-    paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
+    paths = paths_below(folder)
     around = Context(paths, load(paths.config), {})
     return Bridge(around.config.profile("far"), around)
 

@@ -58,7 +58,7 @@ def test_a_wish_that_is_not_granted_names_the_key(code, key):
     ("token", "kind", "words"),
     [
         (vouching(exp=990), TokenExpired, "it expired 10 seconds ago"),
-        (vouching(aud="https://other.example"), WrongAudience, "its aud is “https://other.example”, not"),
+        (vouching(aud="https://other.example"), WrongAudience, "it was made for “other.example” (its aud), not"),
         (vouching(aud=[f"{AS}/token", "x"]), CredentialRefused, "look right"),
         (SubjectToken(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "not a JWT"),
         (

@@ -35,7 +35,7 @@ class Uses(NamedTuple):
 
 
 USES = {
-    **dict.fromkeys(words("errors secret urls effects http_syntax config relay"), Uses(PURE)),
+    **dict.fromkeys(words("errors secret urls effects http_syntax config relay clients"), Uses(PURE)),
     "oauth": Uses(PURE, words("authlib jwt")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
     "credentials": Uses(PURE | words("asyncio")),
@@ -66,7 +66,7 @@ GRANTED = {
 
 EXCEPTIONS = {
     ("config.config_file", "pathlib"): "reads its file, which is not secret and is known before anything else",
-    ("oauth.token_diagnosis", "datetime"): "writes the date of a moment, which is pure",
+    ("oauth.time_words", "datetime"): "writes the date of a moment, which is pure",
     ("credentials.command_token", "datetime"): "reads the date of a moment, which is pure",
     ("credentials.secret_sources", "os"): "reads a secret from the file that the configuration names",
     ("credentials.secret_sources", "stat"): "as above",
@@ -81,6 +81,8 @@ EXCEPTIONS = {
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.rsa"): "as above",
+    ("shell.net.certificates", "cryptography"): "reads certificates; only `doctor` imports it",
+    ("shell.net.certificates", "cryptography.x509.oid"): "as above",
     ("http_syntax", "email.utils"): "knows the dates of HTTP, which is pure",
 }
 

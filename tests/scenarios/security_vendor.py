@@ -9,11 +9,14 @@ published   variant (b), the initial state: protected-resource metadata, and an 
             registration at /oauth; its metadata are at the last of their places, and the filter answers at the others
 walled      a firewall answers each POST to the authorization server with a page, HTTP 403
 closed      before the vendor's fix: nothing is published, and the JWT of its other API is refused in plain text
+accepting   variant (a): nothing is published, and the JWT of the other API is accepted with the organisation's header;
+            without the header it is refused as before
 """
 
 import json
 from typing import Any
 
+import jwt
 from peers.observed import Observed
 from peers.registering import AuthorizationServer
 from peers.serving import serve
@@ -23,6 +26,8 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 HEADER, ORGANISATION = "acme-com-org", "org-4711"
+CLAIMS = {"iss": "Vendor", "aud": "acme-graphql-server.vendor.example", "scope": "read:data read:platform"}
+KEY = "the key of the other API, which nobody here knows"
 _WALL = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>"
 
 
@@ -47,19 +52,23 @@ class Vendor:
 
     @property
     def actions(self) -> dict[str, Any]:
-        actions = (self.renew, self.walled, self.closed, self.refuse_tokens)
+        actions = (self.renew, self.walled, self.closed, self.accepting, self.refuse_tokens)
         return {action.__name__: action for action in actions}
 
     def renew(self) -> None:
         """Restore the initial state."""
         self._oauth.renew()
-        self._published, self._wall = True, False
+        self._published, self._wall, self._accepts_jwt = True, False, False
 
     def walled(self) -> None:
         self._wall = True
 
     def closed(self) -> None:
         self._published, self._wall = False, True
+
+    def accepting(self) -> None:
+        self.closed()
+        self._accepts_jwt = True
 
     def refuse_tokens(self) -> None:
         self._oauth.refuse_tokens()
@@ -68,9 +77,12 @@ class Vendor:
         if request.method == "OPTIONS":
             allowed = f"authorization, content-type, mcp-protocol-version, mcp-session-id, {HEADER}"
             return Response(status_code=204, headers={"access-control-allow-headers": allowed})
-        if request.headers.get(HEADER) != ORGANISATION:
+        is_known = request.headers.get(HEADER) == ORGANISATION
+        if self._accepts_jwt and not (is_known and _is_of_other_api(request)):
+            return self._refusal("is missing" if "authorization" not in request.headers else "issuer is not configured")
+        if not is_known:
             return PlainTextResponse("RBAC: access denied", 403)
-        if self._oauth.resource_of(request) != f"{self._origin}/stage7":
+        if not self._accepts_jwt and self._oauth.resource_of(request) != f"{self._origin}/stage7":
             return self._refusal("is missing" if "authorization" not in request.headers else "issuer is not configured")
         if request.method != "POST":
             return Response(status_code=405)
@@ -104,6 +116,15 @@ class Vendor:
             return HTMLResponse(_WALL, 403) if self._wall else await endpoint(request)
 
         return walled
+
+
+def _is_of_other_api(request: Request) -> bool:
+    try:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        jwt.decode(token, KEY, ["HS256"], audience=CLAIMS["aud"], issuer=CLAIMS["iss"])
+    except jwt.InvalidTokenError:
+        return False
+    return True
 
 
 def _answer(message: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import jwt
 import pytest
 from installed import Bridge
 from peer import Peer, scenario
-from scenarios.security_vendor import HEADER, ORGANISATION
+from scenarios.security_vendor import CLAIMS, HEADER, KEY, ORGANISATION
 from words import complaint, error, text
 
 OURS = {HEADER: "env:ACME_ORG"}
@@ -86,13 +86,66 @@ def test_a_login_with_the_header_on_the_command_line_works_too(bridge, vendor) -
     assert (done.returncode, done.stdout) == (0, "no findings\n"), done.stderr
 
 
-def test_without_the_header_the_login_error_says_what_may_be_missing(bridge, vendor) -> None:
+MISSING = (
+    f"the server also takes the header {HEADER}, which is not sent: if it needs that, add --header '{HEADER}: …' to the"
+    f' command, or headers = {{ "{HEADER}" = "…" }} to the server\'s table; otherwise '
+)
+
+
+def test_without_the_header_the_login_names_it_before_and_after_the_browser(bridge, vendor) -> None:
     bridge.add_server("acme", url(vendor))
     done = bridge.run("login", "acme")
     sentence, hint = complaint(done.stderr)
     assert done.returncode == 7
     assert "HTTP 403" in sentence
-    assert "organisation header" in hint
+    assert hint.startswith(MISSING)
+    assert hint.endswith("; to find the cause, run: mcp-auth-bridge doctor acme")
+    assert done.stderr.count(f"it also takes the header {HEADER}, which is not sent\n") == 1
+
+
+def test_without_the_header_and_without_a_login_the_error_names_it(bridge, vendor) -> None:
+    vendor.control(["closed"])
+    bridge.add_server("acme", url(vendor))
+    sentence, hint = refused(bridge)
+    assert "publishes no OAuth metadata" in sentence
+    assert "RBAC: access denied" in sentence
+    assert hint.startswith(MISSING)
+
+
+@pytest.mark.parametrize("state", ["closed", "accepting"])
+def test_without_the_header_each_command_names_it_and_how_to_send_it(bridge, vendor, state) -> None:
+    vendor.control([state])
+    bridge.environment["ACME_TOKEN"] = jwt.encode(CLAIMS, KEY, "HS256")
+    auth = 'kind = "bearer", token = "env:ACME_TOKEN"'
+    doctor = f"mcp-auth-bridge doctor {url(vendor)} --auth '{auth}'"
+    for arguments in (("tools", url(vendor)), ("call", url(vendor), "findings")):
+        done = bridge.run(*arguments, "--auth", auth)
+        sentence, hint = complaint(done.stderr)
+        assert done.returncode == (7 if state == "closed" else 13)
+        assert ("RBAC: access denied" if state == "closed" else "Jwt issuer is not configured") in sentence
+        assert hint.startswith(MISSING)
+        assert hint.endswith(f"; to find the cause, run: {doctor}")
+    bridge.add_server("acme", url(vendor), **{"auth.kind": "bearer", "auth.token": "env:ACME_TOKEN"})
+    with bridge.stdio("acme", "--headless") as client:
+        told = error(client.initialize())
+        client.close()
+    assert told["data"]["action"].startswith(MISSING)
+    assert told["data"]["missing_header"] == HEADER
+    assert told["data"]["action"].endswith("run: mcp-auth-bridge doctor acme")
+
+
+def test_a_token_reference_and_the_header_are_enough_after_the_fix(bridge, vendor) -> None:
+    vendor.control(["accepting"])
+    bridge.environment["ACME_TOKEN"] = jwt.encode(CLAIMS, KEY, "HS256")
+    bridge.add_server("acme", url(vendor), OURS, **{"auth.kind": "bearer", "auth.token": "env:ACME_TOKEN"})
+    with bridge.stdio("acme") as client:
+        client.initialize()
+        assert text(client.call("findings")) == "no findings"
+        assert (client.close(), client.stderr) == (0, "")
+    given = ("--header", f"{HEADER}: env:ACME_ORG", "--auth", 'kind = "bearer", token = "env:ACME_TOKEN"')
+    done = bridge.run("call", url(vendor), "findings", *given)
+    assert (done.returncode, done.stdout) == (0, "no findings\n"), done.stderr
+    assert organisations(vendor) == {"/stage7": {ORGANISATION}}
 
 
 def test_a_firewall_before_the_registration_is_distinguished_from_a_refusal(bridge, vendor) -> None:
@@ -129,8 +182,7 @@ def test_before_the_fix_the_login_error_names_each_place_that_was_tried(bridge, 
 
 def test_before_the_fix_the_refused_token_of_the_other_api_is_explained_by_its_issuer(bridge, vendor) -> None:
     vendor.control(["closed"])
-    claims = {"iss": "Vendor", "aud": "acme-graphql-server.vendor.example", "scope": "read:data read:platform"}
-    bridge.environment["ACME_TOKEN"] = jwt.encode(claims, "the key of the other API, which nobody here knows", "HS256")
+    bridge.environment["ACME_TOKEN"] = jwt.encode(CLAIMS, KEY, "HS256")
     bridge.add_server("acme", url(vendor), OURS, **{"auth.kind": "bearer", "auth.token": "env:ACME_TOKEN"})
     with bridge.stdio("acme", "--headless") as client:
         told = error(client.initialize())

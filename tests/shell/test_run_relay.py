@@ -24,7 +24,7 @@ from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell.console import client_lines
 from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.run_relay import RelayRunner
@@ -133,7 +133,7 @@ class Story:
             profile = Profile(
                 "far", gate(self.far.url, Purpose.SERVER), auth=AnonymousSettings(), store=MemoryStoreSettings()
             )
-            paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
+            paths = paths_below(home)
             context = Context(paths, Config(paths.config, MemoryStoreSettings(), {"far": profile}), {})
             given = run.Input(ServerChoice("far"), self.client.incoming, self.client.outgoing)
             self.running = asyncio.create_task(run.run(given, context))

@@ -19,7 +19,7 @@ from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyFileStoreSe
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files import secret_backends
 from mcp_auth_bridge.shell.files.lock import Locks
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.shell.files.secret_backends import read_key_command
 from mcp_auth_bridge.stores import keys
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
@@ -81,6 +81,12 @@ def test_a_key_that_appeared_in_the_meantime_is_used(tmp_path):
 def test_a_place_that_does_not_keep_the_key_is_refused_before_anything_is_sealed(tmp_path):
     with pytest.raises(StoreError, match="did not keep it"):
         ask(Place(forgetful=True), tmp_path)
+
+
+def test_a_look_at_a_file_or_a_command_is_a_read(tmp_path):
+    assert KeyFile(tmp_path / "missing").look() is None
+    assert key_file(tmp_path / "key").look() == KEY
+    assert KeyCommand(["op"], lambda argv: TEXT).look() == KEY
 
 
 def test_a_lost_key_is_never_replaced_while_records_need_it(tmp_path):
@@ -282,7 +288,7 @@ def test_a_key_command_that_prints_without_end_fills_no_memory():
 def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it(tmp_path):
     runs = tmp_path / "runs"
     script = f"open({str(runs)!r}, 'a').write('x'); print({TEXT.decode()!r})"
-    paths = Paths(*(tmp_path / name for name in ("config.toml", "records", "locks", "memory")))
+    paths = paths_below(tmp_path)
 
     async def story():
         vault = StoreAccess(KeyCommandStoreSettings((sys.executable, "-c", script)), paths)

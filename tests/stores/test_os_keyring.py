@@ -30,7 +30,7 @@ KEYRING = """
     try:
         if sys.argv[1] == "create":
             source.create(bytes(range(32)))
-        key = source.load()
+        key = source.look() if sys.argv[1] == "look" else source.load()
         print(key and key.hex())
     except StoreError as error:
         print(error.message, error.hint, sep="\\n")
@@ -79,6 +79,25 @@ def test_a_keyring_prompt_without_an_answer_is_explained():
     with keyring_session(collection=False) as session:
         sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and its prompt was not answered"
         expect(keyring(session.environment, "load"), sentence, "unlock it")
+
+
+def test_a_look_reads_the_key_of_an_open_keyring(session):
+    assert keyring(session.environment, "look") == ["None"]
+    keyring(session.environment, "create")
+    assert keyring(session.environment, "look") == [KEY.hex()]
+
+
+def test_a_look_at_a_keyring_that_is_locked_or_not_set_up_asks_no_user(session):
+    session.lock()
+    expect(keyring(session.environment, "look"), "the OS keyring (Secret Service) is locked", "unlock it")
+    with keyring_session(collection=False) as other:
+        sentence = "the OS keyring (Secret Service) holds no keyring yet, and asks the user to set one up"
+        expect(keyring(other.environment, "look"), sentence)
+
+
+def test_a_look_at_a_keyring_that_was_killed_says_so(session):
+    session.kill_keyring()
+    expect(keyring(session.environment, "look"), NO_KEYRING)
 
 
 NO_KEYRING = "the OS keyring (Secret Service) does not answer"
@@ -260,3 +279,59 @@ def test_a_platform_without_a_keyring_is_named(monkeypatch):
     with pytest.raises(StoreError, match="platform freebsd14") as refusal:
         KeyringKey().load()
     assert "key_file" in refusal.value.hint
+
+
+class ItemNotFoundException(Exception):
+    """Named as secretstorage has it."""
+
+
+class FakeSecretService:
+    """Stands for the library secretstorage, and for keyring's class for it: neither may unlock anything."""
+
+    ItemNotFoundException = ItemNotFoundException
+
+    def __init__(self):
+        self.locked = False
+        self.closed = 0
+
+    def dbus_init(self):
+        return self
+
+    def close(self):
+        self.closed += 1
+
+    def Collection(self, bus):  # noqa: N802 - the library's
+        if self.locked is None:
+            raise ItemNotFoundException
+        return types.SimpleNamespace(is_locked=lambda: self.locked)
+
+    def get_password(self, service, user):
+        assert not self.locked
+        return "hunter2" if user == "token" else None
+
+
+@pytest.fixture
+def secret_service(monkeypatch):
+    service = FakeSecretService()
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os_keyring, "_find_session_bus", lambda: None)
+    monkeypatch.setitem(sys.modules, "secretstorage", service)
+    monkeypatch.setitem(sys.modules, "keyring.backends.SecretService", types.SimpleNamespace(Keyring=lambda: service))
+    return service
+
+
+def test_a_look_at_an_entry_fails_where_a_read_would_ask_the_user(secret_service):
+    assert os_keyring.look_entry("token") == "hunter2"
+    assert KeyringKey().look() is None
+    for locked, sentence in ((True, "is locked"), (None, "holds no keyring yet")):
+        secret_service.locked = locked
+        with pytest.raises(StoreError, match=sentence):
+            os_keyring.look_entry("token")
+    assert secret_service.closed == 4
+
+
+def test_a_look_elsewhere_is_a_read(vault):
+    assert KeyringKey().look() is None
+    vault.kept = "canary"
+    with pytest.raises(StoreError, match="does not hold 32 bytes"):
+        KeyringKey().look()

@@ -85,6 +85,11 @@ class Strict(FaultServer):
         """From now on refuse the newest access token too."""
         self.current = ""
 
+    def refuse(self, token: Secret) -> None:
+        """From now on refuse `token`; a newer one, whose response may be on its way, stays good."""
+        if self.current == token.reveal():
+            self.expire()
+
     def _script(self, exchange: Exchange) -> Any:
         if exchange.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             form = dict(parse_qsl(exchange.body.decode()))

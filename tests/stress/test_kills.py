@@ -68,7 +68,9 @@ def end_stdin(client: Client) -> None:
 async def ended_run(
     folder: Path, server: Strict, chance: random.Random, end: Callable[[Client], None], turns: asyncio.Semaphore
 ) -> None:
-    server.expire()
+    # Not the newest token: a process that outlived its bridge may still be waiting for that, and no client can use a
+    # token that is refused when it arrives.
+    server.refuse((await stored_login(folder)).access)
     async with started(folder, start_new_session=True) as client:
         async with turns:
             await client.initialize()

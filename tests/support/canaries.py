@@ -143,7 +143,7 @@ def noted(notes: Path) -> Iterator[dict[str, Any] | str]:
 
 def left(home: Path) -> dict[str, bytes]:
     """The bridge's own files below `home`. The configuration belongs to the user and may hold a client's secret."""
-    folders = ("records", "memory", "locks")
+    folders = ("records", "memory", "locks", "log")
     paths = [path for folder in folders for path in (home / folder).rglob("*") if path.is_file()]
     return {str(path.relative_to(home)): path.read_bytes() for path in paths}
 

@@ -5,7 +5,7 @@ import json
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config import config_file
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 
@@ -15,7 +15,7 @@ def context_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
     key = folder / "sealing.key"
     key.touch(0o600)
     key.write_text(KEY)
-    paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
+    paths = paths_below(folder)
     store = f"[store]\nkind = 'key_file'\npath = {json.dumps(str(key))}\n"
     text = f"{store}[servers.acme]\nurl = {json.dumps(url)}\nauth = {auth}\n{more}"
     return Context(paths, config_file.parse(text, paths.config), environ or {})

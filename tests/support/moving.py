@@ -11,7 +11,7 @@ from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 
 URL = "https://acme.example/mcp"
 ISSUER = "https://login.example"
@@ -26,7 +26,7 @@ class Machine:
     def __init__(self, folder):
         folder.mkdir()
         self.folder = folder
-        self.paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
+        self.paths = paths_below(folder)
         self.text = f"[store]\nkind = 'key_file'\npath = '{folder / 'key'}'\n"
         self.serve("acme")
 

@@ -15,6 +15,7 @@ PACKAGES = {
     "ip": "iproute2",
     "jq": "jq",
     "node": "nodejs",
+    "nginx": "nginx-light",
     "npm": "npm",
     "redis-server": "redis-server",
     "setsid": "util-linux",

@@ -60,6 +60,11 @@ def one(script):
     return [REQUEST, script, CUT]
 
 
+def failed(answer):
+    """The scripts for a request that fails with `answer`: after a 403, the server is asked which headers it takes."""
+    return [one(answer), one(reply(b"405 No"))] if answer.startswith(b"HTTP/1.1 403 ") else [one(answer)]
+
+
 class Waits:
     """Replaces `asyncio.sleep`: takes no time and records the durations."""
 

@@ -1,6 +1,7 @@
-"""The debug log: events in lines that are safe to paste into an issue. Off by default; see `--debug`.
+"""The log: events in lines that are safe to paste into an issue.
 
-Each event is one line on stderr (`line_format.py`). Nothing secret can get in:
+With `--debug` each event is one line on stderr (`line_format.py`), and in the log file of `run` (`log_lines.py`).
+Without it, only the events of `MARKED` are written, and only to the log file. Nothing secret can get in:
 
 - An event's name and its fields come from closed sets, and a field is a number, a bool or a short string. No field
   exists for a body, an argument, a result, a header's value, a query, a code, a state, a session id or the id of a
@@ -20,9 +21,10 @@ from types import TracebackType
 from typing import Literal, Self, TypeAlias, TypedDict, Unpack
 
 from mcp_auth_bridge import __version__
-from mcp_auth_bridge.errors import BridgeError, printable
+from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.console.line_format import Scalar
+from mcp_auth_bridge.shell.console.log_text import clean
 
 LogEvent: TypeAlias = Literal[
     "started",
@@ -50,11 +52,29 @@ LogEvent: TypeAlias = Literal[
     "stream.resumed",
     "stream.listens",
     "stream.passes_over",
+    "relay.starts",
     "relay.waits",
     "relay.fails",
     "relay.call",
     "relay.hangs_up",
 ]
+
+
+MARKED: frozenset[LogEvent] = frozenset(
+    {
+        "started",
+        "relay.starts",
+        "relay.fails",
+        "credentials",
+        "login.asks",
+        "login.granted",
+        "mcp.refused",
+        "session.opened",
+        "session.lost",
+        "session.closed",
+    }
+)
+"""The events that a log file holds without `--debug` too: few, and enough to tell what happened to a user."""
 
 
 class LoggedFailure(TypedDict, total=False):
@@ -81,6 +101,10 @@ class Fields(LoggedFailure, total=False):
     command: str
     # name of the server's profile
     profile: str
+    # kind of the store, as the configuration names it
+    store: str
+    # path of the configuration file
+    config: str
     # class of the profile's auth settings, or scheme of the credentials that were sent
     auth: str
     # HTTP method
@@ -131,43 +155,38 @@ class Fields(LoggedFailure, total=False):
     generation: int | None
 
 
-LONGEST = 200  # characters of one field
-
 _SCALARS = (str, int, float, bool, type(None))
 
-_CUT = "…"
-_USER_INFO = re.compile(r"(?<=//)[^/?#\s]*@")
-_QUERY = re.compile(r"[?#]\S*")
-_KEY_IN_PATH = re.compile(
-    r"(?=[A-Za-z_%~+=-]*[0-9])[\w%~+=-]{16,}|(?=[a-z_-]*[A-Z][A-Z_-]*[a-z])[A-Za-z_-]{20,}|[A-Za-z]{24,}"
-)
-"""A run of characters that is not a word, percent-encoded or not: long, and with a digit, in both cases, or unbroken.
-
-Some MCP servers have the user's key in the path of their URL. The closed list of fields does not stop such a key,
-which is part of URLs, paths, names of locks and error messages (tests/e2e/test_canaries.py proves it).
-"""
 _QUOTED = re.compile("“.*”", re.DOTALL)
 
 on = False
-"""Whether the log is on. Code that has to compute a field looks at this first."""
+"""Whether all events are written. Code that has to compute a field looks at this first."""
 
 
-def enable(command: str) -> None:
-    """Turn the log on for the rest of the process, and write the first event, which describes this process."""
+def enable() -> None:
+    """Write all events for the rest of the process."""
     global on  # noqa: PLW0603 - one process has one stderr, and one decision about it
     on = True
+
+
+def describe_process(command: str) -> None:
+    """Write the first event, which describes this process."""
     python = ".".join(map(str, sys.version_info[:3]))
     event("started", version=__version__, command=command, python=python, system=sys.platform, pid=os.getpid())
 
 
 def event(name: LogEvent, **fields: Unpack[Fields]) -> None:
-    """Write one event if the log is on. Raises `TypeError` for an unknown field and for a value that is not a scalar.
+    """Write one event, if all are written or it is marked. An empty string and None are left out.
 
-    An empty string and None are left out.
+    Raises `TypeError` for an unknown field and for a value that is not a scalar.
     """
+    if not on and name not in MARKED:
+        return
+    checked = {field: _checked(field, value) for field, value in fields.items()}
+    written = {field: value for field, value in checked.items() if value is not None}
     if on:
-        checked = {field: _checked(field, value) for field, value in fields.items()}
-        terminal.write_event(name, {field: value for field, value in checked.items() if value is not None})
+        terminal.write_event(name, written)
+    terminal.log_event("info" if name in MARKED else "debug", name, written)
 
 
 class LogLine:
@@ -198,7 +217,7 @@ class LogLine:
 
 
 class _NoLine:
-    """Stands in for a `LogLine` while the log is off, at no cost: every message passes here."""
+    """Stands in for a `LogLine` that is not to be written, at no cost: every message passes here."""
 
     __slots__ = ()
 
@@ -220,7 +239,7 @@ _NO_LINE = _NoLine()
 
 def timed(name: LogEvent, **fields: Unpack[Fields]) -> LogLine | _NoLine:
     """`with debug_log.timed(…) as line` writes one event when the block ends; the block may `add` fields to it."""
-    return LogLine(name, fields) if on else _NO_LINE
+    return LogLine(name, fields) if on or name in MARKED else _NO_LINE
 
 
 def failure(error: BaseException) -> LoggedFailure:
@@ -235,10 +254,3 @@ def _checked(name: str, value: object) -> Scalar | None:
     if name not in Fields.__annotations__ or not isinstance(value, _SCALARS) or type(value) not in _SCALARS:
         raise TypeError(f"not a field of the log: {name}, a {type(value).__name__}")
     return clean(value) or None if isinstance(value, str) else value
-
-
-def clean(text: str) -> str:
-    """`text` in printable characters, at most `LONGEST` of them, and its URLs without what may be secret."""
-    text = _USER_INFO.sub(f"{_CUT}@", printable(text[: LONGEST * 4]))
-    text = _KEY_IN_PATH.sub(_CUT, _QUERY.sub("", text))
-    return text if len(text) <= LONGEST else text[:LONGEST] + _CUT

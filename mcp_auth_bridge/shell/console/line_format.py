@@ -6,12 +6,14 @@ Every object has `time` (RFC 3339, UTC), `level` and, once a server is chosen, `
             the same as in `data` of the bridge's JSON-RPC errors
     info    `message`; `url` where the user is to open one
     debug   `event`, and the fields of that event (`--debug`)
+
+The log file has lines of the same form (`log_lines.py`).
 """
 
 import re
 import time
-from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, error_data, printable
 from mcp_auth_bridge.shell.console.stderr import Stderr
@@ -23,10 +25,19 @@ _INDENT = "  "
 _BARE = re.compile(r"[\w./:@%~,\[\]…+-]+")
 
 Scalar: TypeAlias = str | int | float | bool
+DroppedLine: TypeAlias = Callable[[int], str]
+"""Makes the line that says how many lines were dropped."""
+
+
+class Sink(Protocol):
+    """Where lines go: stderr, or a file."""
+
+    def write(self, text: str) -> None:
+        """Write `text`, which is whole lines, or drop it. Never raises, and never waits."""
 
 
 class LineFormat(Protocol):
-    """Writes to stderr."""
+    """Writes to stderr, or to the log file."""
 
     def set_server(self, name: str) -> None:
         """Say that all later lines are about the server `name`, "" for no server."""
@@ -44,7 +55,7 @@ class LineFormat(Protocol):
         """Write one event of the debug log."""
 
     def pass_on(self, lines: str) -> None:
-        """Write `lines` that another process of the bridge has written in this format."""
+        """Write `lines` that another process of the bridge has written: those of `JsonLines`, and Python's own."""
 
 
 class TextLines:
@@ -78,11 +89,24 @@ class TextLines:
             self.write_message(f"hint: {error.hint}")
 
     def write_event(self, name: str, fields: Mapping[str, Scalar]) -> None:
-        shown = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
-        self._line(f"debug {_clock('%H:%M:%S')} {name}{shown}")
+        self._event(clock("%H:%M:%S"), name, fields)
 
     def pass_on(self, lines: str) -> None:
-        self._stderr.write(lines)
+        for line in decode_lines(lines):
+            if isinstance(line, str):
+                self._stderr.write(f"{line}\n")
+                continue
+            at = line.pop("time")[11:]
+            del line["level"]
+            line.pop("server", None)
+            if name := line.pop("event", None):
+                self._event(at, name, line)
+            else:
+                self._line(line["message"])
+
+    def _event(self, at: str, name: str, fields: Mapping[str, Scalar]) -> None:
+        shown = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
+        self._line(f"debug {at} {name}{shown}")
 
     def _line(self, text: str) -> None:
         self._stderr.write(f"{PREFIX}{printable(text)}\n")
@@ -91,8 +115,8 @@ class TextLines:
 class JsonLines:
     """The format for programs. An agent may start ten bridges that share one stderr, so each line names its server."""
 
-    def __init__(self) -> None:
-        self._stderr = Stderr(lambda count: self._line("info", {"message": _missing(count)}))
+    def __init__(self, open_sink: Callable[[DroppedLine], Sink] = Stderr) -> None:
+        self._sink = open_sink(lambda count: self._line("info", {"message": self._missing(count)}))
         self._server: dict[str, str] = {}
 
     def set_server(self, name: str) -> None:
@@ -112,16 +136,31 @@ class JsonLines:
         self._write("debug", {"event": name, **fields})
 
     def pass_on(self, lines: str) -> None:
-        self._stderr.write(lines)
+        self._sink.write(lines)
+
+    def _missing(self, count: int) -> str:
+        return _missing(count)
 
     def _write(self, level: str, members: Mapping[str, object]) -> None:
-        self._stderr.write(self._line(level, members))
+        self._sink.write(self._line(level, members))
 
     def _line(self, level: str, members: Mapping[str, object]) -> str:
         import json  # only programs need it; unlike msgspec it writes lone surrogates, as a file's name may hold
 
-        document = {"time": _clock("%Y-%m-%dT%H:%M:%S"), "level": level, **self._server, **members}
+        document = {"time": clock("%Y-%m-%dT%H:%M:%S"), "level": level, **self._server, **members}
         return json.dumps(document) + "\n"
+
+
+def decode_lines(lines: str) -> Iterator[dict[str, Any] | str]:
+    """Each line of `lines` as the object that `JsonLines` has written, or as it is if it is not one. Any: JSON."""
+    import json  # as above
+
+    for line in lines.splitlines():
+        try:
+            decoded = json.loads(line)
+        except ValueError:
+            decoded = None
+        yield decoded if isinstance(decoded, dict) and {"time", "level"} <= decoded.keys() else line
 
 
 def _missing(count: int) -> str:
@@ -134,6 +173,7 @@ def _shown(value: Scalar) -> str:
     return value if _BARE.fullmatch(value) else '"' + value.replace('"', "'") + '"'
 
 
-def _clock(shape: str) -> str:
+def clock(shape: str) -> str:
+    """The time in UTC, in the `shape` of `strftime`, with milliseconds."""
     now = time.time()
     return f"{time.strftime(shape, time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"

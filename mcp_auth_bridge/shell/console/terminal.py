@@ -2,7 +2,8 @@
 
 The result that the user asked for goes to stdout (`status`). Everything else goes to stderr, in lower case and without
 a full stop: one line each in a log, within the width on a terminal (`line_format.py`). During `run`, stdout belongs to
-JSON-RPC and this module never writes there.
+JSON-RPC and this module never writes there; all that goes to stderr then also goes to a log file (`log_lines.py`),
+because many hosts show stderr to no one.
 """
 
 import contextlib
@@ -10,12 +11,21 @@ import os
 import select
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mcp_auth_bridge.errors import BridgeError, internal_error, os_error_text, printable
+from mcp_auth_bridge.shell.console import text_layout
 from mcp_auth_bridge.shell.console.line_format import JsonLines, LineFormat, Scalar, TextLines
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mcp_auth_bridge.shell.console.log_lines import LogLines
+
 _format: LineFormat = TextLines()
+_log: "LogLines | None" = None
+_doctor = ""
+"""The command that examines the server which the lines are about, "" for no server."""
 
 
 def open_standard_streams() -> None:
@@ -36,24 +46,50 @@ def use_json_lines() -> None:
     _format = JsonLines()
 
 
-def set_server(server: str) -> None:
-    """Say that all later lines are about the server of that name, "" for no server."""
-    _format.set_server(server)
+def keep_log(folder: "Path") -> None:
+    """Write each later line to a log file in `folder`, too. Where that cannot be written, it changes nothing."""
+    from mcp_auth_bridge.shell.console.log_lines import LogLines  # only `run` keeps a log
+
+    global _log  # noqa: PLW0603 - as above
+    _log = LogLines(folder)
+
+
+def _outputs() -> tuple[LineFormat, ...]:
+    return (_format,) if _log is None else (_format, _log)
+
+
+def set_server(server: str, doctor: str = "") -> None:
+    """Say that all later lines are about the server of that name, "" for no server. `doctor` is the command for it."""
+    global _doctor  # noqa: PLW0603 - as above
+    _doctor = doctor
+    for output in _outputs():
+        output.set_server(server)
 
 
 def say(text: str) -> None:
     """Write one line about what is going on. If stderr is closed or full, it is dropped."""
-    _format.write_message(text)
+    for output in _outputs():
+        output.write_message(text)
 
 
 def print_url(url: str) -> None:
     """Write a URL that the user is to open."""
-    _format.write_url(url)
+    for output in _outputs():
+        output.write_url(url)
+
+
+def complete_hint(error: BridgeError) -> BridgeError:
+    """Let the hint of `error` end with the command that finds its cause, if that is unclear. Returns `error`."""
+    if _doctor:
+        error.refer_to(_doctor)
+    return error
 
 
 def report_error(error: BridgeError) -> None:
     """Write the message of `error`, then its hint."""
-    _format.write_error(error)
+    complete_hint(error)
+    for output in _outputs():
+        output.write_error(error)
 
 
 def report_fault(bug: BaseException) -> BridgeError:
@@ -64,9 +100,10 @@ def report_fault(bug: BaseException) -> BridgeError:
 
 
 def pass_on(lines: str) -> None:
-    """Write `lines` that another process of the bridge has written in the same format."""
+    """Write `lines` that another process of the bridge has written as JSON objects."""
     if lines:
-        _format.pass_on(lines)
+        for output in _outputs():
+            output.pass_on(lines)
 
 
 def uses_json_lines() -> bool:
@@ -75,8 +112,14 @@ def uses_json_lines() -> bool:
 
 
 def write_event(name: str, fields: Mapping[str, Scalar]) -> None:
-    """Write one event of the debug log."""
+    """Write one event of the debug log to stderr."""
     _format.write_event(name, fields)
+
+
+def log_event(level: str, name: str, fields: Mapping[str, Scalar]) -> None:
+    """Write one event to the log file, if there is one."""
+    if _log is not None:
+        _log.log_event(level, name, fields)
 
 
 def print_result(text: str) -> None:
@@ -126,6 +169,11 @@ def stdout_is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def stdout_width() -> int:
+    """Columns of the terminal that stdout is, 0 if it is not a terminal."""
+    return text_layout.stream_width(sys.stdout)
+
+
 def stderr_is_terminal() -> bool:
     """Whether stderr is a terminal, so that the user may be watching."""
     return sys.stderr is not None and sys.stderr.isatty()
@@ -159,4 +207,6 @@ def exit_now(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never open
             stream.flush()
+    if _log is not None:
+        _log.close()
     os._exit(code)

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 _INDENT = "    "
 _NARROWEST, _USUAL = 20, 80  # columns
@@ -15,19 +16,24 @@ _URL = re.compile(r"\S*[a-z][a-z0-9+.-]*://\S+")
 
 def terminal_width() -> int:
     """Columns of the terminal that stderr is, 0 if it is not a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    return stream_width(sys.stderr)
+
+
+def stream_width(stream: TextIO | None) -> int:
+    """Columns of the terminal that `stream` is, 0 if it is not a terminal or was closed before the process began."""
+    if stream is None or not stream.isatty():
         return 0
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):
         return int(told)
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
     except (ValueError, OSError):
         return _USUAL
 
 
-def wrap_lines(text: str, columns: int, first: str = "") -> Iterator[str]:
-    """Wrap `text` into lines of `columns`, with `first` before the first one and blanks before the others.
+def wrap_lines(text: str, columns: int, first: str = "", indent: str = _INDENT) -> Iterator[str]:
+    """Wrap `text` into lines of `columns`, with `first` before the first one and the blanks `indent` before the others.
 
     A command at its end and a long URL get lines of their own, longer than `columns` if need be.
     """
@@ -36,9 +42,9 @@ def wrap_lines(text: str, columns: int, first: str = "") -> Iterator[str]:
     if len(whole) <= columns:
         yield whole
     else:
-        yield from _wrap(sentence, max(columns, _NARROWEST), first)
+        yield from _wrap(sentence, max(columns, _NARROWEST), first, indent)
     if command:
-        yield f"{_INDENT}{command}"
+        yield f"{indent}{command}"
 
 
 def split_command(text: str) -> tuple[str, str]:
@@ -47,20 +53,20 @@ def split_command(text: str) -> tuple[str, str]:
     return (text[: found.start()].rstrip(), found[0]) if found else (text, "")
 
 
-def _wrap(text: str, columns: int, first: str) -> Iterator[str]:
+def _wrap(text: str, columns: int, first: str, indent: str) -> Iterator[str]:
     """Fill lines with words and the blanks between them; a long URL takes a line of its own."""
     line = first
     for blanks, word in re.findall(r"( *)(\S+)", text):
         alone = _URL.fullmatch(word) is not None and len(word) > columns // 2
-        if line == _INDENT:  # a new line begins without the blanks before its word
+        if line == indent:  # a new line begins without the blanks before its word
             line += word
         elif line.strip() and (alone or len(f"{line}{blanks}{word}") > columns):
             yield line.rstrip()
-            line = f"{_INDENT}{word}"
+            line = f"{indent}{word}"
         else:
             line += f"{blanks}{word}"
         if alone:
             yield line
-            line = _INDENT
+            line = indent
     if line.strip():
         yield line

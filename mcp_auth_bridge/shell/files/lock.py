@@ -83,6 +83,10 @@ class Locks:
         finally:
             lock.release()
 
+    def file(self, name: str) -> Path:
+        """The file of the lock that `hold` takes; it need not exist."""
+        return self._folder.path / hashed_name(name, ".lock")
+
     def _lock(self, name: str, suffix: str) -> "FileLock":
         from filelock import FileLock  # its import takes 10 ms, and reading a login needs no lock
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 
-from mcp_auth_bridge.credentials.secret_sources import LIMIT, SecretSources
+from mcp_auth_bridge.credentials.secret_sources import LIMIT, SecretSources, once
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.process.threads import run_with_timeout
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
@@ -29,6 +29,26 @@ def secret_sources(environ: Mapping[str, str], passed: Sequence[str]) -> SecretS
         return await capture_output(argv, environment, LIMIT)
 
     return SecretSources(environ, run, _read_keyring, asyncio.sleep)
+
+
+def sources_of_a_look(environ: Mapping[str, str], passed: Sequence[str], timeout: float) -> SecretSources:
+    """As `secret_sources`, for one look at all secrets: each command runs once, and each entry is read once.
+
+    A locked keyring fails rather than ask the user. Each command and the keyring have `timeout` seconds.
+    """
+    environment = _command_environment(environ, passed)
+
+    async def run(argv: Sequence[str]) -> bytes:
+        from mcp_auth_bridge.shell.process.run_command import capture_output  # as above
+
+        return await capture_output(argv, environment, LIMIT, timeout)
+
+    async def entry(name: str) -> str | None:
+        from mcp_auth_bridge.stores.os_keyring import look_entry  # as in _read_keyring
+
+        return await run_with_timeout(lambda: look_entry(name), timeout)
+
+    return SecretSources(environ, once(run), once(entry), asyncio.sleep)
 
 
 def read_key_command(argv: Sequence[str]) -> bytes:

@@ -43,12 +43,23 @@ class Fault(enum.StrEnum):
     OTHER = "other"
 
 
+_UNCLEAR = (
+    Fault.SILENT,
+    Fault.SELF_SIGNED,
+    Fault.UNKNOWN_ISSUER,
+    Fault.CERTIFICATE_REFUSED,
+    Fault.BROKEN_OFF,
+)
+"""They may have several causes: a firewall, a proxy that intercepts TLS, the server itself."""
+
+
 class ConnectFailed(Unreachable):
     """A connection could not be made. `fault` is the kind of the reason."""
 
     def __init__(self, message: str, hint: str = "", *, fault: Fault) -> None:
         super().__init__(message, hint)
         self.fault = fault
+        self.has_unclear_cause = fault in _UNCLEAR or not hint
 
 
 class _Reason(NamedTuple):

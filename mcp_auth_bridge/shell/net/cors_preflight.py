@@ -49,3 +49,12 @@ async def find_missing_header(pool: Pool, url: Url, sent: Iterable[str]) -> str:
     except (TimeoutError, BridgeError):
         return ""
     return missing_header(accepted_headers(response.headers.get("access-control-allow-headers", ())), sent)
+
+
+def name_missing_header(error: BridgeError, name: str) -> None:
+    """Let the hint of `error`, a refusal, say how to send the header `name`, which is missing."""
+    error.facts["missing_header"] = name
+    error.hint = (
+        f"the server also takes the header {name}, which is not sent: if it needs that, add --header '{name}: …' to the"
+        f' command, or headers = {{ "{name}" = "…" }} to the server\'s table; otherwise {error.hint}'
+    )

@@ -5,7 +5,7 @@ import errno
 import socket
 from collections.abc import Callable
 
-from mcp_auth_bridge.errors import BridgeError, TimedOut
+from mcp_auth_bridge.errors import BridgeError, TimedOut, unclear
 from mcp_auth_bridge.http_syntax import USER_AGENT
 from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault, translate_errors
 from mcp_auth_bridge.shell.net.connection import Connection
@@ -33,7 +33,7 @@ async def connect(network: Network, url: Url, proxy: Proxy | None, make: Callabl
     except TimeoutError:
         via = f" through {proxy}" if proxy else ""
         hint = "check the network, or raise connect_timeout in the server's network table"
-        raise TimedOut(f"no connection to {url.authority}{via} within {seconds:g} s", hint) from None
+        raise unclear(TimedOut(f"no connection to {url.authority}{via} within {seconds:g} s", hint)) from None
 
 
 async def _dial(network: Network, url: Url, place: str, make: Callable[[], Connection]) -> Connection:

@@ -21,7 +21,11 @@ class Network:
 
     def proxy(self, url: Url) -> proxies.Proxy | None:
         """The proxy to reach `url` through, None for a direct connection. Raises `ConfigError`."""
-        return proxies.choose(self.settings.proxy, self._environ, url)
+        return self.proxy_decision(url).proxy
+
+    def proxy_decision(self, url: Url) -> proxies.Decision:
+        """The same, with the reason for a direct connection. Raises `ConfigError`."""
+        return proxies.decide(self.settings.proxy, self._environ, url)
 
     @cached_property
     def tls(self) -> ssl.SSLContext:

@@ -32,17 +32,27 @@ class Proxy(msgspec.Struct, frozen=True):
         return f"the proxy {self.url.origin} ({self.source})"
 
 
-def choose(setting: str, environ: Mapping[str, str], url: Url) -> Proxy | None:
-    """The proxy for `url`, None for a direct connection. Raises `ConfigError` if the proxy's URL is unusable."""
+class Decision(msgspec.Struct, frozen=True):
+    """The proxy for a URL, or the reason why the connection is direct: a clause for messages."""
+
+    proxy: Proxy | None = None
+    reason: str = ""
+
+
+def decide(setting: str, environ: Mapping[str, str], url: Url) -> Decision:
+    """Decide how `url` is reached. Raises `ConfigError` if the proxy's URL is unusable."""
     # A loopback server is on this machine and not on the proxy's, so no setting sends its requests there.
-    if setting == "none" or url.is_loopback:
-        return None
+    if url.is_loopback:
+        return Decision(reason="the server is on this machine")
+    if setting == "none":
+        return Decision(reason='proxy is "none" in the server\'s network table')
     if setting != "env":
-        return parse(setting, "proxy in the server's network table")
-    if _exempt(_variable(environ, "no_proxy")[1], url):
-        return None
+        return Decision(parse(setting, "proxy in the server's network table"))
+    name, exempt = _variable(environ, "no_proxy")
+    if _exempt(exempt, url):
+        return Decision(reason=f"{name} exempts {url.host}")
     name, value = _variable(environ, f"{url.scheme}_proxy", "all_proxy")
-    return parse(value, name) if value else None
+    return Decision(parse(value, name)) if value else Decision(reason="neither a setting nor a variable names one")
 
 
 def parse(text: str, source: str) -> Proxy:

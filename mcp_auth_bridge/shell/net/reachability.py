@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mcp_auth_bridge.errors import TimedOut, Unreachable
+from mcp_auth_bridge.errors import BridgeError, TimedOut, Unreachable
 from mcp_auth_bridge.oauth.address_zones import Address, parse_address
 from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault, connect_error
 from mcp_auth_bridge.shell.net.dns import resolve
@@ -49,7 +49,7 @@ class Knock(msgspec.Struct, frozen=True):
         return fault_of(self.error)
 
 
-def fault_of(error: Unreachable | None) -> Fault | None:
+def fault_of(error: BridgeError | None) -> Fault | None:
     """The kind of fault behind `error`, None if there is no error."""
     match error:
         case None:

@@ -34,10 +34,14 @@ _MODERN_TOOLS = replies.request("tools/list", {"_meta": META})
 
 
 class Stranger:
-    """The credentials of a client that has none. Keeps the refusal, or notes that the client `is_served` without."""
+    """The credentials of a client that has none. Keeps the refusal, or notes that the client `is_served` without.
+
+    `failure` is a response that may be a refusal too: 400 or 403, without a challenge.
+    """
 
     def __init__(self) -> None:
         self.refusal: Refusal | None = None
+        self.failure: UpstreamFailed | None = None
         self.is_served = False
 
     @property
@@ -65,6 +69,7 @@ async def ask_for_challenge(remote: Remote, stranger: Stranger) -> Challenge | N
     except UpstreamFailed as failed:
         if failed.status not in (400, 403):
             raise
+        stranger.failure = failed
     except TheirProtocolError:
         pass  # an MCP server, if an odd one: its metadata decides
     return stranger.challenge

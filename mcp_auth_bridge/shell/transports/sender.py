@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Hashable
 from functools import partial
+from typing import TypeGuard
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
@@ -10,10 +11,8 @@ from mcp_auth_bridge.errors import (
     BridgeError,
     CredentialRefused,
     LoginRequired,
-    NotAToken,
     SessionDoubted,
     SessionLost,
-    TokenExpired,
     UpstreamFailed,
 )
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, challenge_error, nonce_of
@@ -30,7 +29,7 @@ from mcp_auth_bridge.relay.http_semantics import (
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence_notice import announce_wait
-from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header
+from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header, name_missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.answers import Asked, read_error
@@ -87,12 +86,12 @@ class Sender:
             outcome = await self._send_until_accepted(verb, headers, message, url or self.url, read)
         except BaseException as error:
             self._under_way.discard(key)
-            if isinstance(error, CredentialRefused):
-                await self._name_missing_header(error)
+            await self._name_missing_header(error)
             raise
         outcome.on_close(partial(self._under_way.discard, key))
         if isinstance(outcome.first, SessionLost):
             self._note_lost_session(outcome.first)
+        await self._name_missing_header(outcome.first)
         return outcome
 
     async def _send_until_accepted(
@@ -122,21 +121,17 @@ class Sender:
                 # The credentials do not know why either: another process has just changed them.
                 raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
-    async def _name_missing_header(self, error: CredentialRefused) -> None:
-        """Name in the hint a header that the server takes and that is not configured. The server is asked once.
+    async def _name_missing_header(self, error: object) -> None:
+        """Name in the hint of a refusal a header that the server takes and that is not sent. The server is asked once.
 
         A fault that the token itself shows needs no other reason.
         """
-        if isinstance(error, TokenExpired | NotAToken):
+        if not _may_lack_header(error):
             return
         if self._missing_header is None:
             self._missing_header = await find_missing_header(self._pool, self.url, self._sent)
-        if name := self._missing_header:
-            header = f'headers = {{ "{name}" = "…" }}'
-            error.hint = (
-                f"the server also takes the header {name}, which is not sent: if it needs that, add {header} for this"
-                f" server; otherwise {error.hint}"
-            )
+        if self._missing_header and "missing_header" not in error.facts:
+            name_missing_header(error, self._missing_header)
 
     def _note_lost_session(self, error: SessionLost) -> None:
         debug_log.event("session.lost", says=error.message)
@@ -215,6 +210,13 @@ class Sender:
         in_session = "mcp-session-id" in headers
         verdict = judge(response.status, response.headers, expects_reply=expects_reply, in_session=in_session)
         return response, verdict
+
+
+def _may_lack_header(error: object) -> TypeGuard[BridgeError]:
+    """Whether `error` is a refusal of unclear cause by the MCP server: a 401, or a 403 in its own words."""
+    if isinstance(error, UpstreamFailed):
+        return error.status == 403
+    return isinstance(error, CredentialRefused | LoginRequired) and error.has_unclear_cause
 
 
 def _scheme(credentials: HeaderFields) -> str:

@@ -13,7 +13,8 @@ def off(monkeypatch):
 
 
 def test_the_first_event_describes_the_process(capsys):
-    debug_log.enable("run")
+    debug_log.enable()
+    debug_log.describe_process("run")
     assert debug_log.on
     line = capsys.readouterr().err
     assert " started version=" in line

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.errors import ConfigError, unclear
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.console.line_format import TextLines
 
@@ -139,6 +139,17 @@ def test_json_is_spoken_from_then_on(monkeypatch, capsys):
     terminal.set_server("acme")
     terminal.report_error(ConfigError("x"))
     assert '"server": "acme"' in capsys.readouterr().err
+
+
+def test_an_unclear_error_leads_to_the_examination_of_the_server(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_format", TextLines())
+    monkeypatch.setattr(terminal, "_doctor", "")
+    terminal.report_error(unclear(ConfigError("x", "look")))
+    terminal.set_server("acme", "mcp-auth-bridge doctor acme")
+    terminal.report_error(terminal.complete_hint(unclear(ConfigError("x", "look"))))
+    terminal.report_error(ConfigError("x", "look"))
+    hints = [line.partition("hint: ")[2] for line in capsys.readouterr().err.splitlines() if "hint" in line]
+    assert hints == ["look", "look; to find the cause, run: mcp-auth-bridge doctor acme", "look"]
 
 
 def test_a_fault_is_reported_by_class_and_place_and_returned_as_an_error(monkeypatch, capsys):

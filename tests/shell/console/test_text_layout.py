@@ -28,6 +28,14 @@ def test_a_command_at_the_end_stands_alone_however_long_it_is():
     assert list(wrap_lines(f"hint: run: {command}", 40, "  ")) == ["  hint: run:", f"    {command}"]
 
 
+@given(WORDS, st.integers(40, 120))
+def test_later_lines_begin_where_the_caller_says(text, columns):
+    made = list(wrap_lines(text, columns, "-> ", "   "))
+    assert " ".join(made).split() == f"-> {text}".split()
+    assert all(line.startswith("   ") and line[3] != " " for line in made[1:])
+    assert list(wrap_lines("run: mcp-auth-bridge status", 40, "", "  ")) == ["run:", "  mcp-auth-bridge status"]
+
+
 def test_a_long_url_stands_alone():
     url = "https://mcp.acme.example/.well-known/oauth-protected-resource"
     assert list(wrap_lines(f"the metadata at {url} are for another resource than this one", 80, PREFIX)) == [

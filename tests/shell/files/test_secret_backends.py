@@ -51,3 +51,29 @@ def test_a_secret_that_is_kept_in_the_keyring_is_read_by_its_name(keyring):
     assert read("keyring:acme", {}) == "hunter2"
     with pytest.raises(CredentialMissing, match="is not there"):
         read("keyring:other", {})
+
+
+def test_one_look_runs_each_command_and_asks_for_each_entry_once(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(os_keyring, "look_entry", lambda name: asked.append(name) or "hunter2")
+    count = f'command:{sys.executable} -c \'import sys; print(open(sys.argv[1], "a+").write("x"))\' {tmp_path / "runs"}'
+
+    async def story():
+        sources = secret_backends.sources_of_a_look({"PATH": os.environ["PATH"]}, (), 20.0)
+
+        async def read(text):
+            return (await sources.read(parse_reference(text, "it"), "the token")).reveal()
+
+        return await asyncio.gather(*map(read, [count, count, "keyring:acme", "keyring:acme"]))
+
+    assert asyncio.run(story()) == ["1", "1", "hunter2", "hunter2"]
+    assert (asked, (tmp_path / "runs").read_text()) == (["acme"], "x")
+
+
+def test_one_look_waits_for_a_command_as_long_as_it_is_told():
+    async def story():
+        sources = secret_backends.sources_of_a_look({"PATH": os.environ["PATH"]}, (), 0.1)
+        await sources.read(parse_reference("command:sleep 60", "it"), "the token")
+
+    with pytest.raises(CredentialMissing, match=r"did not end within 0\.1 seconds"):
+        asyncio.run(story())

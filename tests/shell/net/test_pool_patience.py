@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 import trustme
 from black_hole import black_hole
+from mutual_tls import strict_server
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, story
 
@@ -94,28 +94,6 @@ async def test_an_ipv6_address_that_drops_all_packets_does_not_stop_ipv4(monkeyp
             assert await get(pool, at(server.port, host="mcp.test")) == b"ok"
         finally:
             hole.__exit__(None, None, None)
-
-
-def strict_server(version, authority):
-    """A TLS server in a thread that wants a client certificate, and sends its alert. Returns its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = context.maximum_version = version
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    authority.configure_trust(context)
-    context.verify_mode = ssl.CERT_REQUIRED
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        with listener, listener.accept()[0] as raw:
-            tls = context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
-            with contextlib.suppress(ssl.SSLError):
-                tls.do_handshake()
-            with socket.socket(fileno=tls.detach()) as rest:
-                while rest.recv(1 << 16):  # unread bytes would turn the end into a reset, and that overtakes the alert
-                    pass
-
-    threading.Thread(target=serve, daemon=True).start()
-    return listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -3,7 +3,7 @@
 import pytest
 from peers.scripted import Scripted
 from presented_tokens import Tokens
-from remoting import CALL, OPENING, collect, connected, one, reply, story
+from remoting import CALL, OPENING, collect, connected, failed, one, reply, story
 
 from mcp_auth_bridge.errors import CredentialRefused, LoginRequired, TokenExpired, UpstreamFailed
 
@@ -49,7 +49,7 @@ DENIED = {
 async def test_a_refusal_is_quoted(shape):
     answer, said = DENIED[shape]
     async with Scripted() as server, connected(server, credentials=Tokens(TOKEN)) as remote:
-        server.play(one(answer))
+        server.play(*failed(answer))
         with pytest.raises(UpstreamFailed) as raised:
             await collect(remote.post(CALL, {}))
     assert raised.value.message.endswith(f", saying “{said}”")
@@ -70,7 +70,7 @@ async def test_a_refusal_is_quoted(shape):
 @story
 async def test_the_hint_about_a_web_page_depends_on_its_status(status, kind, hint):
     async with Scripted() as server, connected(server) as remote:
-        server.play(one(reply(status, body=b"<title>Nginx</title>", kind=kind)))
+        server.play(*failed(reply(status, body=b"<title>Nginx</title>", kind=kind)))
         with pytest.raises(UpstreamFailed) as raised:
             await collect(remote.post(CALL, {}))
     assert f"HTTP {status[:3].decode()}" in raised.value.message
@@ -139,6 +139,34 @@ async def test_a_header_that_the_server_names_and_that_is_not_sent_is_in_the_hin
     assert b"Bearer" not in asked
     assert raised.value.hint.startswith(hint)
     assert raised.value.hint.endswith("replace it: the file t")
+
+
+@story
+async def test_a_403_names_the_header_too_and_the_server_is_asked_once():
+    refusal = reply(b"403 Forbidden", body=b"RBAC: access denied", kind=b"text/plain")
+    async with Scripted() as server, connected(server) as remote:
+        server.play(one(refusal), one(preflight("X-Acme-Tenant")), one(refusal))
+        for _ in range(2):
+            with pytest.raises(UpstreamFailed) as raised:
+                await collect(remote.post(CALL, {}))
+            assert raised.value.hint.startswith("the server also takes the header X-Acme-Tenant")
+            assert raised.value.facts["missing_header"] == "X-Acme-Tenant"
+
+
+@story
+async def test_an_error_that_is_raised_again_names_the_header_once():
+    refused = CredentialRefused("refused", "replace it", facts={})
+    async with (
+        Scripted() as server,
+        connected(server, credentials=Tokens("1", "2", "3", explanation=refused)) as remote,
+    ):
+        server.play(
+            one(reply(b"401 No")), one(reply(b"401 No")), one(preflight("X-Acme-Tenant")), *[one(reply(b"401 No"))] * 2
+        )
+        for _ in range(2):
+            with pytest.raises(CredentialRefused):
+                await collect(remote.post(CALL, {}))
+    assert refused.hint.count("X-Acme-Tenant") == 3
 
 
 @story

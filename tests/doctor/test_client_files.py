@@ -1,0 +1,147 @@
+"""The files of all clients below one home folder and in one project are read, and what cannot be read is named."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from mcp_auth_bridge.clients import known_clients as known
+from mcp_auth_bridge.clients.client import Format, Place, Platform, System, locate
+from mcp_auth_bridge.doctor import client_files
+from mcp_auth_bridge.doctor.client_files import read_client_files, this_system
+
+ARGS = ["run", "acme"]
+TEXTS = {
+    "mcpServers": json.dumps({"mcpServers": {"acme": {"command": "mcp-auth-bridge", "args": ARGS}}}),
+    "servers": json.dumps({"servers": {"acme": {"command": "mcp-auth-bridge", "args": ARGS}}}),
+    "mcp": json.dumps({"mcp": {"servers": {"acme": {"command": ["mcp-auth-bridge", *ARGS]}}}}),
+    "context_servers": json.dumps({"context_servers": {"acme": {"command": "mcp-auth-bridge", "args": ARGS}}}),
+    "amp.mcpServers": json.dumps({"amp.mcpServers": {"acme": {"command": "mcp-auth-bridge", "args": ARGS}}}),
+    "mcp_servers": '[mcp_servers.acme]\ncommand = "mcp-auth-bridge"\nargs = ["run", "acme"]\n',
+}
+
+
+@pytest.fixture
+def system(tmp_path):
+    for name in ("home", "project"):
+        (tmp_path / name).mkdir()
+    return System(Platform.LINUX, str(tmp_path / "home"), str(tmp_path / "project"), {})
+
+
+def read(system, words=()):
+    return anyio.run(read_client_files, system, words)
+
+
+def write(path, text):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def on(platform, system):
+    return System(platform, system.home, system.workspace, {})
+
+
+READ = [
+    (client, number, platform)
+    for client in known.CLIENTS
+    for number, file in enumerate(client.files)
+    for platform in file.platforms
+    if file.format is not Format.YAML and (file.place is not Place.LOCAL or platform is Platform.WINDOWS)
+]
+
+
+@pytest.mark.parametrize(
+    ("client", "number", "platform"), READ, ids=[f"{c.name}-{n}-{p.value}".replace(" ", "-") for c, n, p in READ]
+)
+def test_every_file_of_every_client_is_found_on_every_system(client, number, platform, system):
+    file, there = client.files[number], on(platform, system)
+    [path] = locate(file, there)
+    write(path.replace("*", "default"), TEXTS[file.tables[0][0]])
+    found = read(there)
+    assert found.unread == ()
+    [entry] = [each for each in found.entries if each.client is client]
+    assert (entry.name, [*entry.argv]) == ("acme", ["mcp-auth-bridge", *ARGS])
+    assert entry.is_of_project == (file.place is Place.WORKSPACE)
+
+
+def test_without_any_file_there_is_nothing(system):
+    assert read(system) == client_files.ClientFiles()
+
+
+def test_a_file_that_cannot_be_parsed_is_named_with_its_line(system):
+    path = f"{system.home}/.cursor/mcp.json"
+    write(path, '{\n"mcpServers": {"acme": {"command": "mcp-auth-bridge"}\n"x": 1}')
+    for words, concerns in ((("mcp-auth-bridge",), True), (("acme.example",), False)):
+        [unread] = read(system, words).unread
+        assert (unread.client.name, unread.path, unread.concerns) == ("Cursor", path, concerns)
+        assert unread.reason == "line 3: expecting ',' delimiter"
+
+
+def test_a_file_that_is_not_text_is_named(system):
+    write(f"{system.home}/.cursor/mcp.json", b'{"\xff"}')
+    [unread] = read(system).unread
+    assert unread.reason == "it is not text in UTF-8"
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a user without all rights")
+def test_a_file_that_the_user_may_not_read_is_named(system):
+    write(f"{system.home}/.cursor/mcp.json", "{}")
+    Path(f"{system.home}/.cursor/mcp.json").chmod(0)
+    [unread] = read(system).unread
+    assert (unread.reason, unread.concerns) == ("permission denied", False)
+
+
+def test_a_loop_of_links_is_a_file_that_cannot_be_read(system):
+    folder = Path(system.home, ".cursor")
+    folder.mkdir()
+    (folder / "mcp.json").symlink_to(folder / "mcp.json")
+    [unread] = read(system).unread
+    assert "symbolic links" in unread.reason
+
+
+def test_a_folder_in_place_of_a_file_is_ignored(system):
+    Path(system.home, ".cursor", "mcp.json").mkdir(parents=True)
+    assert read(system).unread == ()
+
+
+def test_yaml_is_named_only_if_it_concerns_the_bridge(system):
+    write(f"{system.home}/.config/goose/config.yaml", "extensions: {acme: {cmd: mcp-auth-bridge}}")
+    [unread] = read(system, ["mcp-auth-bridge"]).unread
+    assert (unread.client.name, unread.reason, unread.concerns) == ("Goose", "the bridge does not read YAML", False)
+    assert read(system, ["other"]).unread == ()
+
+
+def test_in_the_home_folder_the_files_are_the_users_own(system):
+    write(f"{system.home}/.cursor/mcp.json", TEXTS["mcpServers"])
+    at_home = System(Platform.LINUX, system.home, system.home, {})
+    [entry] = [each for each in read(at_home).entries if each.client is known.CURSOR]
+    assert not entry.is_of_project
+
+
+def test_a_slow_home_folder_does_not_hold_the_examination_up(system, monkeypatch):
+    monkeypatch.setattr(client_files, "_TIMEOUT", 0.0)
+    assert not read(system).complete
+
+
+def test_this_machine_is_known_by_its_variables(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    system = this_system({"HOME": "/home/u"})
+    assert (system.home, system.workspace) == ("/home/u", str(tmp_path))
+    assert this_system({}).home == ""
+
+
+def test_windows_has_another_variable_for_the_home_folder(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert this_system({"USERPROFILE": "/users/u", "HOME": "/x"}).home == "/users/u"
+
+
+def test_a_current_folder_that_is_gone_is_no_project(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert this_system({}).workspace == ""

@@ -1,0 +1,97 @@
+"""The fault matrix of `doctor`: whose fault it is, the cause and the next step, for each fault that doctor can meet.
+
+All cases run in one fixture, a few at a time, each with a server and a home of its own; `doctor` runs as a process.
+"""
+
+import asyncio
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from faults.bridge import environment, home
+from faults.doctor_cases import CASES, Case
+from faults.site import Site
+from program import command
+
+pytestmark = pytest.mark.slow
+
+_AT_ONCE = 3
+HANG = 60.0
+"""Seconds that only a hang reaches."""
+
+
+class Outcome(NamedTuple):
+    """The JSON report, the bundle, stderr, the origin of the server, and the folder that was the home."""
+
+    report: dict[str, Any]
+    bundle: str
+    stderr: str
+    origin: str
+    folder: Path
+
+
+async def play(case: Case, folder: Path) -> Outcome:
+    """Run `doctor` against the server with the fault of `case`."""
+    async with Site(case.era, case.tls() if case.tls else None) as site:
+        home(folder, site.url, auth=case.auth, network=case.network)
+        case.fault(site)
+        if inspect.isawaitable(prepared := case.prepare(folder, site)):
+            await prepared
+        bundle = folder.parent / f"{folder.name}.json"
+        arguments = case.arguments or ("far",)
+        process = await asyncio.create_subprocess_exec(
+            *case.within(folder),
+            *(command(), "doctor", *arguments, "--json", "--bundle", str(bundle)),
+            env={**environment(folder), **case.environ(site)},
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(HANG):
+            out, err = await process.communicate()
+        origin = site.origin
+    try:
+        return Outcome(json.loads(out), bundle.read_text(), err.decode(), origin, folder)
+    except (ValueError, OSError) as bug:
+        raise AssertionError(f"{case.name}: exit {process.returncode}\n{out.decode()}\n{err.decode()}") from bug
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    async def every_case() -> dict[str, Any]:
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(number: int, case: Case) -> Any:
+            async with turns:
+                return await play(case, tmp_path_factory.mktemp(f"case-{number}") / "home")
+
+        results = await asyncio.gather(*map(one, range(len(CASES)), CASES), return_exceptions=True)
+        return dict(zip([case.name for case in CASES], results, strict=True))
+
+    return asyncio.run(every_case())
+
+
+def wrong(case: Case, outcome: Any) -> str:
+    """What is wrong with the verdict, "" if nothing is."""
+    if isinstance(outcome, BaseException):
+        return f"failed: {outcome!r}"
+    verdict = outcome.report["verdict"]
+    faults = []
+    if verdict["blame"] not in case.blame:
+        faults.append(f"blames {verdict['blame']} instead of {' or '.join(case.blame)}")
+    faults += [
+        f"its {name} lacks {getattr(case, name)!r}"
+        for name in ("sentence", "step", "operator")
+        if not re.search(getattr(case, name), verdict[name], re.IGNORECASE)
+    ]
+    return f"{'; '.join(faults)}: {verdict}" if faults else ""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_verdict_names_the_cause_and_the_next_step(case: Case, outcomes: dict[str, Any]) -> None:
+    assert wrong(case, outcomes[case.name]) == ""
