@@ -32,6 +32,7 @@ from mcp_auth_bridge.shell.time_slice import TimeSlice
 INTERIM_LIMIT = 10  # 1xx responses before the final one
 READ_SIZE = 256 * 1024  # bytes; large reads, because much of the work is per read and not per byte
 
+_EVENT = 2  # units of work for a piece of a body
 _AT_ONCE = 50  # stretches of a body that are parsed to see whether it has come whole
 _UNREAD_LIMIT = 256 * 1024  # bytes
 _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
@@ -147,7 +148,7 @@ class Connection(asyncio.BufferedProtocol):
         while not self.complete and not (pieces := self._parsed_body()):
             if not self.complete:
                 await self._wait_for_more()
-        await self._slice.spend(len(pieces))
+        await self._slice.spend(_EVENT * len(pieces))
         return b"".join(pieces)
 
     def recycle(self) -> bool:

@@ -14,7 +14,9 @@ from httptools import HttpParserError, HttpResponseParser
 HEAD_LIMIT = 64 * 1024
 """Bytes of a head, and of what is between two chunks or behind the last one."""
 
-_SLICE = 16 * 1024  # bytes of a chunked body at a stretch: each byte may be a chunk of its own
+_SLICE = 16 * 1024  # bytes of a chunked body at a stretch
+_DENSE = 64  # line ends in a slice; one with more may hold a chunk for each byte
+_SMALL_SLICE = 256  # bytes of such a body at a stretch
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")  # llhttp refuses a bare LF; a search for CR LF alone would wait for ever
 _LINE_END = re.compile(rb"\r?\n")
@@ -136,7 +138,8 @@ class ResponseParser:
     def _chunked_body(self, chunks: "_Llhttp") -> list[bytes]:
         pieces = chunks.rest()
         while self.received and not pieces and not chunks.complete:
-            data, self.received = self.received[:_SLICE], self.received[_SLICE:]
+            size = _SLICE if self.received.count(b"\r\n", 0, _SLICE) <= _DENSE else _SMALL_SLICE
+            data, self.received = self.received[:size], self.received[size:]
             pieces = chunks.body(data)
         self.complete = chunks.complete
         return pieces
