@@ -9,7 +9,7 @@ feeds, with folded lines, or with the same length twice is rewritten for it, bec
 import re
 
 import msgspec
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a head, and of what is between two chunks or behind the last one."""
@@ -169,8 +169,10 @@ class _Llhttp:
             raise ResponseInvalid
         try:
             self._parser.feed_data(text)
-        except HttpParserError:  # also for a switch of protocols, which was not asked for
+        except HttpParserError:
             self._feed_rewritten(text)
+        except HttpParserUpgrade:  # the bridge has not asked for another protocol
+            raise ResponseInvalid from None
         self._in_body = True
         self.complete = False  # llhttp counts an empty body as complete; where the body ends is decided elsewhere
         return Head(self._parser.get_status_code(), tuple(self._fields))
