@@ -164,6 +164,16 @@ def _words(text: str, where: str) -> tuple[str, ...]:
     return tuple(words)
 
 
+def variables_in(reference: SecretRef) -> tuple[EnvironmentVariable, ...]:
+    """The environment variables that `reference` is made of. Those that a command gets are not among them."""
+    match reference:
+        case EnvironmentVariable():
+            return (reference,)
+        case Template(parts=parts) | FileContent(path=Template(parts=parts)):
+            return tuple(part for part in parts if isinstance(part, EnvironmentVariable))
+    return ()
+
+
 def describe(reference: SecretRef) -> str:
     """The source of a value, for the user. A command's arguments may be secret, and are not shown."""
     match reference:

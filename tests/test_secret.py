@@ -21,6 +21,8 @@ from mcp_auth_bridge.secret import (
     describe_used,
     parse_reference,
     parse_template,
+    spelled_reference,
+    variables_in,
 )
 
 
@@ -144,6 +146,21 @@ def test_a_source_is_described_without_its_secrets(text, place):
 
 
 @pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("env:X", "env:X"),
+        ("file:${X}/t", "file:${X}/t"),
+        ("keyring:acme", "keyring:acme"),
+        ("hunter2", "…"),
+        ("hunter2 ${X}", "…"),
+        ("command:mint --key hunter2", "…"),
+    ],
+)
+def test_a_reference_is_spelled_for_a_command_line_unless_it_may_hold_a_secret(text, spelled):
+    assert spelled_reference(parse_reference(text, "the key")) == spelled
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [
         ("${X:-a}", "the environment variable X, which is not set, so that its default was used"),
@@ -153,3 +170,19 @@ def test_a_source_is_described_without_its_secrets(text, place):
 )
 def test_a_description_says_which_defaults_were_used(text, place):
     assert describe_used(parse_reference(text, "the key"), {"X": "", "Z": "z"}) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("env:A", ["A"]),
+        ("x ${A} ${B:-b}", ["A", "B"]),
+        ("file:${A}/key", ["A"]),
+        ("command:print ${A}", []),
+        ("keyring:a", []),
+        ("literal:${A}", []),
+        ("plain", []),
+    ],
+)
+def test_the_variables_of_a_reference_are_known(text, names):
+    assert [variable.name for variable in variables_in(parse_reference(text, "a test"))] == names

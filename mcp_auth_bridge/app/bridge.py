@@ -151,9 +151,13 @@ class Bridge:
     @property
     def doctor_command(self) -> str:
         """The command that examines this server. It has the headers of a command line, but no value that is secret."""
+        return " ".join((self.command("doctor"), *map(shell_quoted, self.header_options)))
+
+    @property
+    def header_options(self) -> tuple[str, ...]:
+        """The options that repeat the headers of a command line. A value that may be secret is "…"."""
         given = self.profile.headers.items() if self.profile.is_bare else ()
-        headers = [f"--header {shell_quoted(f'{name}: {spelled_reference(value)}')}" for name, value in given]
-        return " ".join((self.command("doctor"), *headers))
+        return tuple(word for name, value in given for word in ("--header", f"{name}: {spelled_reference(value)}"))
 
     def command(self, verb: str) -> str:
         """The command line of `verb` for this server, quoted for a shell."""

@@ -1,5 +1,6 @@
 """The entry for the configuration of an IDE that starts the bridge."""
 
+import json
 import re
 
 import msgspec
@@ -23,6 +24,11 @@ def ide_entry(bridge: Bridge, *options: str) -> IdeEntry:
     command, *words = invocation()
     home = bridge.environ.get(HOME_VARIABLE)
     return IdeEntry(command, (*words, "run", *bridge.arguments, *options), {HOME_VARIABLE: home} if home else {})
+
+
+def entry_text(bridge: Bridge) -> str:
+    """The entry for `bridge` as JSON on one line, with the headers of the command line."""
+    return json.dumps(msgspec.to_builtins(ide_entry(bridge, *bridge.header_options)), ensure_ascii=False)
 
 
 def entry_key(bridge: Bridge) -> str:

@@ -28,9 +28,7 @@ async def find_bridge(
 
     Raises `ConfigError`. The store is searched, by `stored_keys`, only for a name that the configuration does not have.
     """
-    if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
-        choice = await _find_by_short_name(choice, context, stored_keys)
-    profile = context.config.choose(choice)
+    profile = await find_profile(choice, context, stored_keys)
     bridge = Bridge(profile, context)
     terminal.set_server(profile.label, bridge.doctor_command)
     if profile.url.is_plain:
@@ -39,6 +37,17 @@ async def find_bridge(
             " the credentials and change what the server says"
         )
     return bridge
+
+
+async def find_profile(
+    choice: ServerChoice,
+    context: Context,
+    stored_keys: Callable[[StoreAccess], Awaitable[Sequence[str]]] = _stored_keys,
+) -> Profile:
+    """The profile of the server of `choice`, as `find_bridge` finds it. Raises `ConfigError`."""
+    if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
+        choice = await _find_by_short_name(choice, context, stored_keys)
+    return context.config.choose(choice)
 
 
 async def _find_by_short_name(

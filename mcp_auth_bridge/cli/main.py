@@ -197,7 +197,8 @@ def _logout(arguments: argparse.Namespace) -> "Story":
 def _status(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import status
 
-    return lambda context: status.run(status.Input(as_json=arguments.json), context)
+    given = status.Input(arguments.json, None if arguments.server is None else _server(arguments))
+    return lambda context: status.run(given, context)
 
 
 def _doctor(arguments: argparse.Namespace) -> "Story":

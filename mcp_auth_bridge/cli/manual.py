@@ -184,8 +184,14 @@ def _add_logout(commands: "options.Commands") -> None:
 
 
 def _add_status(commands: "options.Commands") -> None:
-    text = "List the servers, who is signed in, until when, and where the login is stored."
-    parser = options.add_command(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
+    text = """List the servers, who is signed in and until when; then the bridge's configuration, log files and store.
+
+With a server, show only that one."""
+    example = """  mcp-auth-bridge status
+  mcp-auth-bridge status acme
+  mcp-auth-bridge status --json"""
+    parser = options.add_command(commands, "status", text, example)
+    parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.TARGET_HELP)
     parser.add_argument("--json", action="store_true", help="for programs: print a JSON list of objects")
 
 

@@ -57,9 +57,9 @@ class ConfigFile(msgspec.Struct, frozen=True):
     # Relative, with slashes. The last part may be `*.json`.
     path: str
     # Each is the path of keys to one table of servers; `*` stands for any key.
-    tables: tuple[tuple[str, ...], ...]
+    tables: tuple[tuple[str, ...], ...] = (("mcpServers",),)
     # Its syntax.
-    format: Format
+    format: Format = Format.JSONC
     # The systems on which the client reads it.
     platforms: tuple[Platform, ...] = _EVERYWHERE
     # An environment variable with a folder in which the file stands instead, by its last part; "" if there is none.
@@ -144,7 +144,7 @@ def locate(file: ConfigFile, system: System) -> Iterator[str]:
     """The paths at which `file` may be on `system`, with slashes; none on a system where it does not exist."""
     if system.platform not in file.platforms:
         return
-    if file.variable and (moved := system.environ.get(file.variable)):
+    if file.variable and (moved := _folder_in(file.variable, system)):
         yield f"{moved}/{file.path.rpartition('/')[2]}"
         return
     if folder := _folder(file.place, system):
@@ -156,13 +156,27 @@ def _folder(place: Place, system: System) -> str:
     match place, system.platform:
         case Place.WORKSPACE, _:
             return system.workspace
-        case Place.APPLICATIONS, Platform.LINUX if configured := system.environ.get("XDG_CONFIG_HOME"):
+        case Place.APPLICATIONS, Platform.LINUX if configured := _folder_in("XDG_CONFIG_HOME", system):
             return configured
-        case Place.APPLICATIONS, Platform.WINDOWS if roaming := system.environ.get("APPDATA"):
+        case Place.APPLICATIONS, Platform.WINDOWS if roaming := _folder_in("APPDATA", system):
             return roaming
-        case Place.LOCAL, _ if local := system.environ.get("LOCALAPPDATA"):
+        case Place.LOCAL, _ if local := _folder_in("LOCALAPPDATA", system):
             return local
     return f"{system.home}{_BELOW_HOME.get((place, system.platform), '')}" if system.home else ""
+
+
+def _folder_in(variable: str, system: System) -> str:
+    """The folder that `variable` names, "" for none.
+
+    A relative path is none (XDG Base Directory Specification): it would lead into a project that may be hostile.
+    """
+    folder = system.environ.get(variable, "")
+    return folder if is_absolute(folder) else ""
+
+
+def is_absolute(path: str) -> bool:
+    """Whether `path` is absolute on any system: it begins with a slash, a drive or the name of a computer."""
+    return path.startswith(("/", "\\\\")) or path[1:3] in (":/", ":\\")
 
 
 _BELOW_HOME = {

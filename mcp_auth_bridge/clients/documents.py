@@ -9,8 +9,9 @@ from mcp_auth_bridge.clients.client import Format
 from mcp_auth_bridge.errors import ConfigError
 
 _FIX = "correct that line"
-_TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_LAST_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+# A string or comment that is not closed goes on to the end: to look for each end again would take quadratic time.
+_TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"?|//[^\n]*|/\*(?:.*?\*/|.*)', re.DOTALL)
+_LAST_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
 _NOT_SPACE = re.compile(r"[^\s]")
 _QUOTATION = re.compile("[\"'].*", re.DOTALL)
 
@@ -31,6 +32,8 @@ def parse(text: str, syntax: Format) -> Any:
         raise ConfigError(f"line {error.lineno}: {_reason(text, syntax, error)}", _FIX) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_toml_reason(str(error), text), _FIX) from None
+    except ValueError:
+        raise ConfigError("line 1: it holds a number that is too long", _FIX) from None
     except RecursionError:
         raise ConfigError("line 1: it is nested too deeply", _FIX) from None
 
@@ -51,7 +54,7 @@ def _reason(text: str, syntax: Format, error: json.JSONDecodeError) -> str:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except json.JSONDecodeError:
+    except ValueError:
         return False
     return True
 

@@ -1,6 +1,7 @@
 """A client's configuration file → its entries, one for each server, in the one form that all clients share."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -8,6 +9,9 @@ import msgspec
 from mcp_auth_bridge.clients.client import Client, ConfigFile, Place
 from mcp_auth_bridge.clients.documents import parse
 from mcp_auth_bridge.secret import Secret
+
+_MOST = 1000
+"""The most entries of one file that are read: a project's file may be hostile."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -27,6 +31,8 @@ class Entry(msgspec.Struct, frozen=True):
     env: Mapping[str, Secret] = {}
     # The names of variables that the client passes on (`env_vars` of Codex).
     forwards: tuple[str, ...] = ()
+    # A file with more variables, "" for none.
+    env_file: str = ""
     # The folder that it starts in, "" for the client's choice.
     cwd: str = ""
     # Whether the client leaves it out.
@@ -46,12 +52,9 @@ def read_entries(client: Client, file: ConfigFile, path: str, text: str) -> list
     What does not look like an entry is left out: clients have other settings in the same tables.
     """
     document = parse(text, file.format)
-    found: dict[str, Entry] = {}
-    for keys in file.tables:
-        for number, (name, table) in enumerate(_items(document, keys)):
-            if (entry := _entry(client, file, path, name, table)) is not None:
-                found.setdefault(f"{keys} {number} {name}", entry)
-    return [*found.values()]
+    items = islice((item for keys in file.tables for item in _items(document, keys)), _MOST)
+    entries = (_entry(client, file, path, name, table) for name, table in items)
+    return [entry for entry in entries if entry is not None]
 
 
 def _items(document: Any, keys: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -80,7 +83,8 @@ def _entry(client: Client, file: ConfigFile, path: str, name: str, table: Mappin
         argv,
         _variables(told),
         tuple(_words(told.get("env_vars"))),
-        told["cwd"] if isinstance(told.get("cwd"), str) else "",
+        _text(told.get("envFile")),
+        _text(told.get("cwd")),
         told.get("disabled") is True or told.get("enabled") is False,
         "" if argv else url,
     )
@@ -103,6 +107,10 @@ def _variables(table: Mapping[str, Any]) -> dict[str, Secret]:
     places = (table.get("env"), table.get("environment"), command.get("env") if isinstance(command, dict) else None)
     env = next((place for place in places if isinstance(place, dict)), {})
     return {name: Secret(str(value)) for name, value in env.items() if isinstance(value, str | int | float)}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _words(value: Any) -> list[str]:

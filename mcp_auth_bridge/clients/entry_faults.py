@@ -21,6 +21,7 @@ _PLACEHOLDER = re.compile(
     r"<[^<>]+>|\.\.\.|…|.*\byour[-_ ]|change[-_]?me|todo|x{3,}|placeholder|replace[-_ ]", re.IGNORECASE
 )
 _VARIABLE = re.compile(r"\benv:([A-Za-z_]\w*)")
+_LONGEST = 4096  # characters of settings that are looked at
 _SHORTEST = 8  # characters of a secret: a shorter value is a number or a word
 
 
@@ -54,7 +55,7 @@ def faults(entry: Entry, bridge: BridgeStart, system: System, needed: Collection
     texts = (*start.argv, *(start.environ[name] for name in entry.env))
     for variable in dict.fromkeys(found for text in texts for found in unexpanded(text)):
         yield Fault(Kind.UNEXPANDED, variable)
-    for variable in dict.fromkeys((*_variables(bridge), *needed)):
+    for variable in dict.fromkeys(() if entry.env_file else (*_variables(bridge), *needed)):
         if variable in system.environ and variable not in start.environ:
             yield Fault(Kind.LACKING, variable)
 
@@ -65,7 +66,7 @@ def _named_values(entry: Entry, bridge: BridgeStart) -> Iterator[tuple[str, str]
     for header in bridge.headers:
         name, _, value = header.partition(":")
         yield name.strip(), value.strip()
-    for setting in _SECRET_SETTING.finditer(bridge.auth or ""):
+    for setting in _SECRET_SETTING.finditer((bridge.auth or "")[:_LONGEST]):
         yield setting[1], setting[2].strip("\"'")
 
 

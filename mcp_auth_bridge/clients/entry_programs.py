@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import msgspec
@@ -42,8 +42,6 @@ class BridgeStart(msgspec.Struct, frozen=True):
     auth: str | None = None
     # The value of `--config`, "" without it.
     config: str = ""
-    # Whether `--allow-http` is given.
-    allow_http: bool = False
     # Whether a runner may have to download the bridge first.
     downloads: bool = False
 
@@ -69,11 +67,11 @@ def started(argv: Sequence[str]) -> BridgeStart | OtherBridge | None:
     downloads = runner in _DOWNLOADERS
     if (downloads or _PYTHON.fullmatch(runner)) and ("-m", "mcp_auth_bridge") in pairwise(rest):
         return _command(rest[rest.index("mcp_auth_bridge") + 1 :], downloads=downloads)
-    for program, after in _run_by(runner, words):
-        if program == NAME:
-            return _command(after, downloads=downloads)
-        return OtherBridge(program, next((word for word in after if re.match("https?://", word)), ""))
-    return None
+    program, after = _run_by(runner, words)
+    if program == NAME:
+        return _command(after, downloads=downloads)
+    url = next((word for word in after if re.match("https?://", word)), "")
+    return OtherBridge(program, url) if program else None
 
 
 def base_name(command: str) -> str:
@@ -111,20 +109,19 @@ def _simple_command(script: str, *, posix: bool = True) -> tuple[str, ...]:
     return tuple(word.strip('"') for word in words)
 
 
-def _run_by(runner: str, words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The known program that a `runner` starts, or the known one that `words` begin with; with its arguments."""
+def _run_by(runner: str, words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The known program that a `runner` starts, or the known one that `words` begin with, "" for any other.
+
+    The arguments of the program come with it.
+    """
     if runner in OTHER_BRIDGES:
-        yield runner, tuple(words[1:])
-    if runner not in _RUNNERS:
-        return
-    for number, word in enumerate(words[1:], 1):
-        if words[number - 1] in _SOURCES:
-            continue
+        return runner, tuple(words[1:])
+    for number, (before, word) in enumerate(pairwise(words) if runner in _RUNNERS else (), 2):
         found = _VERSION.fullmatch(word)
-        program = base_name(found["name"]) if found else ""
+        program = base_name(found["name"]) if found and before not in _SOURCES else ""
         if program in (NAME, *OTHER_BRIDGES):
-            yield program, tuple(words[number + 1 :])
-            return
+            return program, tuple(words[number:])
+    return "", ()
 
 
 def _command(words: Sequence[str], *, downloads: bool) -> BridgeStart:
@@ -147,7 +144,6 @@ def _command(words: Sequence[str], *, downloads: bool) -> BridgeStart:
         tuple(values.get("--header", ())),
         next(iter(values.get("--auth", ())), None),
         next(iter(values.get("--config", ())), ""),
-        "--allow-http" in values,
         downloads,
     )
 

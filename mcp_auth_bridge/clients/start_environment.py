@@ -27,11 +27,15 @@ _NAME_OF_A_SECRET = re.compile("TOKEN|SECRET|PASSW|KEY|AUTH|CREDENTIAL|CREDS|PRI
 """What Gemini CLI takes for the name of a secret (its `environmentSanitization.ts`)."""
 
 
+_ASKING = re.compile(r"\$\{(input|command|config):")
+
+
 class Start(msgspec.Struct, frozen=True):
-    """How a client starts an entry. The values may be secret."""
+    """How a client starts an entry, and in which folder. The values may be secret."""
 
     argv: tuple[str, ...]
     environ: Mapping[str, str]
+    folder: str = "/"
 
 
 def start_of(entry: Entry, system: System) -> Start:
@@ -40,7 +44,8 @@ def start_of(entry: Entry, system: System) -> Start:
     added = {name: expand(value.reveal(), entry.client, system, own) for name, value in entry.env.items()}
     forwarded = {name: system.environ[name] for name in entry.forwards if name in system.environ}
     argv = tuple(expand(word, entry.client, system, own) for word in entry.argv)
-    return Start(argv, {**own, **forwarded, **added})
+    folder = expand(entry.cwd, entry.client, system, own) or "/"
+    return Start(argv, {**own, **forwarded, **added}, folder)
 
 
 def environment(client: Client, system: System) -> dict[str, str]:
@@ -84,7 +89,13 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
     return found[0] if value is None else value
 
 
+def asks(entry: Entry) -> bool:
+    """Whether the client gets a value of `entry` from the user, a command or its settings (VS Code)."""
+    return any(_ASKING.search(text) for text in (*entry.argv, *(value.reveal() for value in entry.env.values())))
+
+
 def unexpanded(text: str) -> Iterator[str]:
     """The variables in `text` in any client's form: after `expand`, those that the program gets unexpanded."""
     for form in (Expansion.BRACES, Expansion.EDITOR, Expansion.PLAIN):
-        yield from (found[0] for found in re.finditer(form.value, text))
+        # A default is left out: it may be secret.
+        yield from (re.sub(":-.*}", "}", found[0]) for found in re.finditer(form.value, text))

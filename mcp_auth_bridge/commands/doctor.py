@@ -25,10 +25,12 @@ from mcp_auth_bridge.doctor.report import TextReport
 from mcp_auth_bridge.doctor.rules import RULES
 from mcp_auth_bridge.doctor.store_look import look_into
 from mcp_auth_bridge.doctor.subject import Depth, Subject
-from mcp_auth_bridge.doctor.verdict import Blame, Verdict, judge
+from mcp_auth_bridge.doctor.verdict import Verdict, judge
 from mcp_auth_bridge.errors import BridgeError, ConfigError
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores.file_io import create_file
+from mcp_auth_bridge.stores.folder import Folder
+from mcp_auth_bridge.stores.sealed import record_names
 
 FOUND = 16
 """The exit code if something is wrong."""
@@ -71,7 +73,8 @@ async def run(given: Input, context: Context) -> int:
 
     def tell(line: Line) -> None:
         if given.form is Form.TEXT:
-            terminal.print_result("\n".join(report.line(line)))
+            for text in report.line(line):
+                terminal.print_result(text)
 
     lines = await examine(applicable(CHECKS, evidence), evidence, tell)
     verdict = judge(((line.section, line.finding) for line in lines), RULES, subject.facts)
@@ -84,7 +87,7 @@ async def run(given: Input, context: Context) -> int:
             terminal.print_result(for_operator(subject, lines, verdict))
     if given.bundle is not None:
         await _write_bundle(Path(given.bundle), evidence, lines, verdict, time.monotonic() - begun)
-    return 0 if verdict.blame is Blame.NOTHING else FOUND
+    return FOUND if verdict.is_fault else 0
 
 
 def _check_is_new(path: Path) -> None:
@@ -117,6 +120,8 @@ async def _find_subject(given: Input, context: Context) -> Subject:
 
 async def _stored_keys(access: StoreAccess) -> Sequence[str]:
     """The keys in the store, which does not ask the user and answers soon."""
+    if not (access.is_shared or record_names(Folder(access.paths.records))):
+        return ()
     seen = await look_into(access)
     if seen.error is not None:
         raise seen.error

@@ -5,28 +5,51 @@ from datetime import UTC, datetime
 from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.oauth.claims import is_account
 from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.oauth.time_words import span
 
 
 def describe_validity(session: Session, now: float) -> str:
     """How long the login lasts, and the reason if it is not renewed. `now` is Unix time in seconds."""
-    if session.expires_at is None:
+    at = session.expires_at
+    if at is None:
         until = "valid until the server refuses it"
     elif session.expired(now):
-        ended = f"its access token expired at {format_time(session.expires_at)}"
+        ended = f"its access token expired {span(now - at)} ago ({format_time(at, now)})"
         return f"{ended}, and the next use renews it" if session.renewable else f"{ended}; {_why_it_ends(session)}"
     else:
-        until = f"valid until {format_time(session.expires_at)}"
+        until = f"valid for {span(at - now)} (until {format_time(at, now)})"
     return (
         f"{until}, renewed automatically" if session.renewable else f"{until}; {_why_it_ends(session)}, so it ends then"
     )
 
 
-def format_time(at: float) -> str:
-    """Unix time in seconds as local time with its offset from UTC."""
-    local = datetime.fromtimestamp(at, UTC).astimezone()
+def format_time(at: float, now: float) -> str:
+    """The moment `at` in local time with its zone, and with its date unless that is today's; both in Unix seconds."""
+    local, today = _local(at), _local(now).date()
+    date = "" if local.date() == today else f"{local:%Y-%m-%d} "
+    return f"{date}{local:%H:%M} {_zone(local)}"
+
+
+def describe_time_zone(now: float) -> str:
+    """The local time zone at `now` (Unix seconds): its abbreviation may have several meanings."""
+    local = _local(now)
+    zone, offset = _zone(local), _offset(local)
+    return zone if zone == offset else f"{zone} ({offset})"
+
+
+def _local(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC).astimezone()
+
+
+def _zone(local: datetime) -> str:
+    """The zone's abbreviation, or its offset where it has none: Windows knows only long names."""
+    name = local.tzname() or ""
+    return name if name.isascii() and name.isalpha() else _offset(local)
+
+
+def _offset(local: datetime) -> str:
     offset = f"{local:%z}"
-    zone = "" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
-    return f"{local:%Y-%m-%d %H:%M} UTC{zone}"
+    return "UTC" if offset == "+0000" else f"UTC{offset[:3]}:{offset[3:5]}"
 
 
 def describe_scopes(session: Session) -> str:

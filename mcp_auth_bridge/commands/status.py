@@ -1,4 +1,4 @@
-"""`mcp-auth-bridge status`: every server with its account, how long the login lasts, and where it is stored.
+"""`mcp-auth-bridge status`: every server with its account, and how long the login lasts; then the bridge's own places.
 
 It changes nothing.
 """
@@ -9,16 +9,23 @@ import time
 import msgspec
 from msgspec.structs import replace
 
+from mcp_auth_bridge import __version__
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.machine_plan import grant_name
-from mcp_auth_bridge.app.server_lookup import unique_short_name
-from mcp_auth_bridge.commands.login_summary import account_doubt, describe_headers, describe_scopes, describe_validity
+from mcp_auth_bridge.app.server_lookup import find_profile, unique_short_name
+from mcp_auth_bridge.commands.login_summary import (
+    account_doubt,
+    describe_headers,
+    describe_scopes,
+    describe_time_zone,
+    describe_validity,
+)
 from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.config_file import BrokenProfile
 from mcp_auth_bridge.config.machine import MachineSettings
-from mcp_auth_bridge.config.profile import Profile
+from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.credentials.refresh_policy import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, load_session
@@ -26,7 +33,10 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 class Input(msgspec.Struct, frozen=True):
+    """`server` is None for every server."""
+
     as_json: bool = False
+    server: ServerChoice | None = None
 
 
 class ServerStatus(msgspec.Struct, frozen=True):
@@ -63,16 +73,20 @@ class ServerStatus(msgspec.Struct, frozen=True):
 
 async def run(given: Input, context: Context) -> int:
     keys, damaged, closed = await _read_store(context)
-    lines = [misconfigured_status(name, broken) for name, broken in context.config.broken.items()]
-    shown = [profile for profile in profiles(keys, context) if profile.name not in context.config.broken]
-    lines += [await server_status(profile, context, keys) for profile in shown]
+    if given.server is None:
+        lines = [misconfigured_status(name, broken) for name, broken in context.config.broken.items()]
+        shown = [profile for profile in profiles(keys, context) if profile.name not in context.config.broken]
+        lines += [await server_status(profile, context, keys) for profile in shown]
+    else:
+        lines, damaged, closed = await _lines_of(given.server, context, keys), [], []
     if given.as_json:
         terminal.print_result(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
     elif lines:
-        terminal.print_result("\n".join([*map(_describe, lines), *_describe_places(lines)]))
+        terminal.print_result("\n".join([*map(_describe, lines), *_describe_bridge(lines, context)]))
     else:
         unread = " that can be read" if damaged or closed else ""
-        terminal.print_result(f"no servers in {context.config.path} and no logins{unread}")
+        none = f"no servers in {context.config.path} and no logins{unread}"
+        terminal.print_result("\n".join([none, *_describe_bridge(lines, context)]))
     for problem in [*damaged, *closed]:
         if not any(problem.message in line.detail for line in lines):
             terminal.report_error(problem)
@@ -80,6 +94,15 @@ async def run(given: Input, context: Context) -> int:
     # does not need it.
     failed = damaged or any(line.state == "unreadable" for line in lines) or (closed and not lines)
     return StoreError.exit_code if failed else 0
+
+
+async def _lines_of(choice: ServerChoice, context: Context, keys: list[str]) -> list[ServerStatus]:
+    """The status of one server, and of all logins to it: `run` with `--auth` has a login of its own."""
+    if (broken := context.config.broken.get(choice.target)) is not None:
+        return [misconfigured_status(choice.target, broken)]
+    profile = await find_profile(replace(choice, allow_http=True), context)  # nothing is sent to it
+    logins = [each for each in profiles(keys, context) if (each.name, each.url) == (profile.name, profile.url)]
+    return [await server_status(each, context, keys) for each in logins or [profile]]
 
 
 async def _read_store(context: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
@@ -174,6 +197,14 @@ def _describe(line: ServerStatus) -> str:
     return "\n".join(words)
 
 
-def _describe_places(lines: list[ServerStatus]) -> list[str]:
-    """Where the logins are stored, each place once."""
-    return [f"\nstored in {place}" for place in dict.fromkeys(line.stored for line in lines if line.stored)]
+def _describe_bridge(lines: list[ServerStatus], context: Context) -> list[str]:
+    """The bridge itself: its version, its places, each store once, and the time zone of all times above."""
+    config = context.config.path
+    stores = dict.fromkeys(line.stored for line in lines if line.stored) or [context.store_access().describe()]
+    return [
+        f"\nmcp-auth-bridge {__version__}",
+        f"  configuration: {config}{'' if config.exists() else ' (there is none)'}",
+        f"  log files: {context.paths.log}",
+        *(f"  store: {place}" for place in stores),
+        f"  times: {describe_time_zone(time.time())}",
+    ]

@@ -121,7 +121,9 @@ class Config(msgspec.Struct, frozen=True):
         names = sorted({*self.profiles, *self.broken})
         if meant := nearest(target, names) or with_scheme(target):
             return f"did you mean {meant}?"
-        return f"the servers there: {', '.join(names) or 'none yet'}; a URL starts with https://"
+        if not names:
+            return "give the URL of the server, which starts with https://"
+        return f"name one of the servers there: {', '.join(names)}; or give a URL, which starts with https://"
 
     def _check_variant(self, target: str) -> None:
         """Raise `ConfigError` if `target` is the `Profile.key` of a login with `--auth`, as `status` shows it.

@@ -20,12 +20,30 @@ _ZONES = {
 }
 
 # Of several addresses, the one whose fault says the most speaks for all.
-_TELLING = (Fault.REFUSED, Fault.HUNG_UP, Fault.OTHER, Fault.SILENT, Fault.NO_ROUTE)
+_TELLING = (
+    Fault.TOO_MANY_FILES,
+    Fault.REFUSED,
+    Fault.FORBIDDEN,
+    Fault.HUNG_UP,
+    Fault.OTHER,
+    Fault.SILENT,
+    Fault.NO_ROUTE,
+)
 
 _OF_PROXY = {
     Fault.PROXY_WANTS_LOGIN: Symptom.PROXY_WANTS_LOGIN,
     Fault.PROXY_REFUSES: Symptom.PROXY_REFUSES,
     Fault.PROXY_FAILS: Symptom.PROXY_FAILS,
+}
+
+
+_OF_NAME = {Fault.NAME_UNKNOWN: Symptom.NAME_UNKNOWN, Fault.NAME_SERVER_SILENT: Symptom.NAME_SERVER_SILENT}
+
+_OF_CONNECTION = {
+    Fault.REFUSED: Symptom.REFUSED,
+    Fault.SILENT: Symptom.CONNECTION_SILENT,
+    Fault.NO_ROUTE: Symptom.NO_ROUTE,
+    Fault.FORBIDDEN: Symptom.CONNECTION_FORBIDDEN,
 }
 
 
@@ -40,7 +58,7 @@ async def proxy(evidence: Evidence) -> Finding:
     if (unreachable := _unreachable(way)) is not None:
         facts = {"proxy": str(way.proxy), "error": unreachable.message}
         sentence = f"{way.proxy} cannot be reached: {unreachable.message}"
-        named = Sign(Symptom.NO_NETWORK) if _is_offline(way) else sign(Symptom.PROXY_UNREACHABLE, **facts)
+        named = _sign_of_machine(way, unreachable) or sign(Symptom.PROXY_UNREACHABLE, **facts)
         return fail(sentence, unreachable.hint, named, details=_attempts(way))
     if (symptom := _OF_PROXY.get(way.handshake_fault or Fault.OTHER)) is not None and (
         error := way.handshake_error
@@ -56,11 +74,18 @@ async def name(evidence: Evidence) -> Finding:
         return skip(f"{way.proxy or 'the proxy'} looks it up")
     host, names = way.url.host, way.names
     if names.error is not None:
-        return fail(names.error.message, names.error.hint, _sign_of_name(way))
+        return fail(names.error.message, names.error.hint, *_signs_of_name(way, names.error))
     if parse_address(host) is not None:
         return ok(f"the URL has an address, {_ZONES[zone_of(names.addresses[0])]}, and no name")
-    says = f"{host} has {_count(names.addresses)}"
+    if all(address.is_unspecified for address in names.addresses):
+        says = f"the name server has no address of {host}, but {names.addresses[0]}, as filters answer"
+        return fail(
+            says, "allow the host in the filter of your network or machine", sign(Symptom.NAME_BLOCKED, host=host)
+        )
     details = tuple(f"{address} is {_ZONES[zone_of(address)]}" for address in names.addresses)
+    says, details = (
+        (f"{host} has {_count(names.addresses)}", details) if len(details) > 1 else (f"{host}: {details[0]}", ())
+    )
     if names.seconds > SLOW:
         slow = f"{says}, but the name server took {names.seconds:.1f} s to say so"
         return warn(slow, "a name server of this machine may be dead: check its network settings", details=details)
@@ -91,6 +116,7 @@ _UNREACHABLE = {
     Fault.REFUSED: "{} refuses connections: nothing listens at this port",
     Fault.SILENT: "{} neither takes nor refuses connections: a firewall drops them, or the host is off",
     Fault.NO_ROUTE: "there is no route to {}",
+    Fault.FORBIDDEN: "this machine does not allow a connection to {}",
 }
 
 
@@ -102,32 +128,30 @@ def _unreachable(way: Way) -> Unreachable | None:
     return min(errors, key=lambda error: _TELLING.index(fault_of(error) or Fault.OTHER), default=None)
 
 
-def _sign_of_name(way: Way) -> Sign:
-    if _is_offline(way):
-        return Sign(Symptom.NO_NETWORK)
-    unknown = fault_of(way.names.error) is Fault.NAME_UNKNOWN
-    return sign(Symptom.NAME_UNKNOWN if unknown else Symptom.NAME_SERVER_SILENT, host=way.url.host)
+def _sign_of_machine(way: Way, error: Unreachable) -> Sign | None:
+    """The sign of a fault that keeps this machine from any connection, None if there is none."""
+    if fault_of(error) is Fault.TOO_MANY_FILES:
+        return sign(Symptom.TOO_MANY_FILES)
+    near = way.names.addresses and reach_of(way.names.addresses) is Zone.LOOPBACK
+    if way.has_route or (near and fault_of(error) is not Fault.NO_ROUTE):
+        return None
+    return sign(Symptom.NO_NETWORK)
+
+
+def _signs_of_name(way: Way, error: Unreachable) -> tuple[Sign, ...]:
+    if (of_machine := _sign_of_machine(way, error)) is not None:
+        return (of_machine,)
+    symptom = _OF_NAME.get(fault_of(error) or Fault.OTHER)
+    return () if symptom is None else (sign(symptom, host=way.url.host),)
 
 
 def _signs_of_connection(way: Way, error: Unreachable) -> tuple[Sign, ...]:
-    near = reach_of(way.names.addresses) is Zone.LOOPBACK
-    match fault_of(error):
-        case Fault.REFUSED:
-            symptom = Symptom.REFUSED_HERE if near else Symptom.REFUSED
-        case Fault.SILENT:
-            symptom = Symptom.CONNECTION_SILENT
-        case Fault.NO_ROUTE if _is_offline(way):
-            return (Sign(Symptom.NO_NETWORK),)
-        case Fault.NO_ROUTE:
-            symptom = Symptom.NO_ROUTE
-        case _:
-            return ()
-    return (sign(symptom, place=way.url.authority),)
-
-
-def _is_offline(way: Way) -> bool:
-    """Whether this machine has no network that leads beyond itself, and the place is beyond itself."""
-    return not way.has_route and not (way.names.addresses and reach_of(way.names.addresses) is Zone.LOOPBACK)
+    if (of_machine := _sign_of_machine(way, error)) is not None:
+        return (of_machine,)
+    symptom = _OF_CONNECTION.get(fault_of(error) or Fault.OTHER)
+    if symptom is Symptom.REFUSED and reach_of(way.names.addresses) is Zone.LOOPBACK:
+        symptom = Symptom.REFUSED_HERE
+    return () if symptom is None else (sign(symptom, place=way.url.authority),)
 
 
 def _is_black_hole(knocks: tuple[Knock, ...]) -> bool:
@@ -138,7 +162,9 @@ def _is_black_hole(knocks: tuple[Knock, ...]) -> bool:
 
 
 def _attempts(way: Way) -> tuple[str, ...]:
-    """A line for each address that was tried."""
+    """A line for each address that was tried, if there are several."""
+    if len(way.knocks) == 1:
+        return ()
     return tuple(
         f"{knock.address} answers after {_milliseconds(knock.seconds)}" if knock.error is None else knock.error.message
         for knock in way.knocks

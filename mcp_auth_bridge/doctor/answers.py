@@ -12,12 +12,15 @@ from anyio.abc import TaskGroup
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.credentials.static import WithOrganisation
-from mcp_auth_bridge.doctor.answer import Answer, Question, ask
+from mcp_auth_bridge.doctor.answer import Answer, Question
+from mcp_auth_bridge.doctor.asking import ask
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, Overdue, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.error_text import redacted_quotations
 from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.cors_preflight import preflight_headers
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -89,7 +92,7 @@ class Answers(msgspec.Struct, frozen=True):
 
     @property
     def stranger(self) -> Answer:
-        """The answer to the `initialize` of somebody who has not signed in: with the organisation's headers, if any."""
+        """The answer to the `initialize` without a login: with the organisation's headers, if any."""
         return self.organisation or self.bare
 
     @property
@@ -127,12 +130,16 @@ class _Fixed:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self.refusal: Refusal | None = None
+        # The values of the headers that were sent, which the server may repeat.
+        self.sent: set[str] = set()
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         if refused is not None:
             self.refusal = refused
             raise LoginRequired("the server asks for credentials")
-        return await self._credentials.headers(target)
+        headers = await self._credentials.headers(target)
+        self.sent.update(headers.values())
+        return headers
 
 
 async def survey(bridge: Bridge, held: HeldCredential) -> Answers:
@@ -239,6 +246,7 @@ class _Client:
             try:
                 session = Session(await prove(remote))
             except BridgeError as error:
+                error.message = redacted_quotations(error.message, map(Secret, fixed.sent))
                 session = Session({}, error, fixed.refusal)
                 with suppress(BridgeError):
                     await remote.close()
@@ -254,7 +262,7 @@ async def connections(bridge: Bridge) -> AsyncIterator[Pool]:
         connect_timeout=min(CONNECT_PATIENCE, configured.connect_timeout),
         headers_timeout=HEAD_PATIENCE,
     )
-    pool = Pool(Network(settings))
+    pool = Pool(Network(settings, bridge.environ))
     try:
         yield pool
     finally:

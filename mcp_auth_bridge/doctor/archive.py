@@ -7,7 +7,7 @@ import msgspec
 
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, Overdue, quoted
+from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, Overdue, printable, quoted
 from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.error_text import redacted, sentence
@@ -18,7 +18,8 @@ from mcp_auth_bridge.urls import Url
 PATIENCE = 4.0
 """Seconds for one document. Two of them follow each other: the resource's, then its authorization server's."""
 
-_LONGEST_LINE = 100
+_LONGEST_LINE = 100  # characters
+_LONGEST_KIND = 60
 _REDIRECTS = range(300, 400)
 
 
@@ -68,7 +69,8 @@ def describe(response: Response) -> str:
     text = sentence(kind, response.body) if documents.is_page(response) else ""
     line = text or next(iter(response.body[: 4 * _LONGEST_LINE].decode(errors="replace").strip().splitlines()), "")
     said = f" {quoted(redacted(line, response.secrets), _LONGEST_LINE)}" if line else ""
-    return f"HTTP {response.status}{f' {kind}' if kind else ''}{said}"
+    shown = printable(kind[:_LONGEST_KIND])
+    return f"HTTP {response.status}{f' {shown}' if shown else ''}{said}"
 
 
 class Archive:

@@ -12,7 +12,7 @@ from mcp_auth_bridge.doctor.json_report import Report
 from mcp_auth_bridge.doctor.redaction import PrivateName, Redaction
 
 _PACKAGES = ("anyio", "authlib", "cryptography", "filelock", "h11", "httpx2", "jeepney", "keyring", "msgspec", "pyjwt")
-_CLOSED = frozenset({"section", "check", "outcome", "symptom", "blame", "version", "schema", "seconds"})
+_CLOSED = frozenset({"section", "check", "outcome", "symptom", "blame", "urgency", "version", "schema", "seconds"})
 """The members of a report whose values come from a closed list of the bridge."""
 
 

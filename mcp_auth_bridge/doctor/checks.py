@@ -1,12 +1,24 @@
 """The list of all checks, in the order of the report."""
 
-from mcp_auth_bridge.doctor import addresses, client, login_way, published, server, speech, tls
+from mcp_auth_bridge.doctor import (
+    addresses,
+    client,
+    credential,
+    credential_client,
+    credential_lifetime,
+    login_way,
+    published,
+    server,
+    speech,
+    tls,
+)
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
 from mcp_auth_bridge.doctor.configuration import configuration, settings
 from mcp_auth_bridge.doctor.disk import disk
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
+from mcp_auth_bridge.doctor.log_files import log_files
 from mcp_auth_bridge.doctor.processes import bridges, locks
 from mcp_auth_bridge.doctor.secret_references import secrets, variables
 from mcp_auth_bridge.doctor.store import store
@@ -21,6 +33,7 @@ CHECKS = (
     Check(Section.HERE, "secrets", secrets),
     Check(Section.HERE, "store", store),
     Check(Section.HERE, "disk", disk),
+    Check(Section.HERE, "log files", log_files),
     Check(Section.HERE, "locks", locks),
     Check(Section.HERE, "bridges", bridges),
     Check(Section.HERE, "browser", browser),
@@ -30,8 +43,8 @@ CHECKS = (
     Check(Section.WAY, "connection", addresses.connection),
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
-    Check(Section.SERVER, "a stranger", server.stranger),
-    Check(Section.SERVER, "the credential", server.credential),
+    Check(Section.SERVER, "no credential", server.stranger),
+    Check(Section.SERVER, "credential", server.credential),
     Check(Section.SERVER, "GET", server.stream),
     Check(Section.SERVER, "OPTIONS", server.preflight),
     Check(Section.SERVER, "revision", speech.revision),
@@ -45,6 +58,11 @@ CHECKS = (
     Check(Section.OAUTH, "registration", login_way.registration),
     Check(Section.OAUTH, "endpoints", login_way.endpoints),
     Check(Section.OAUTH, "trial", trial),
+    Check(Section.CREDENTIAL, "kind", credential.kind),
+    Check(Section.CREDENTIAL, "token", credential.claims),
+    Check(Section.CREDENTIAL, "renewal", credential_lifetime.renewal),
+    Check(Section.CREDENTIAL, "client", credential_client.client),
+    Check(Section.CREDENTIAL, "acceptance", credential.acceptance),
     Check(Section.CLIENT, "entries", client.entries),
     Check(Section.CLIENT, "start", client.start),
 )

@@ -1,19 +1,16 @@
 """Checks of the clients: the entries in their files that start this bridge, and how these start."""
 
-import json
-from collections.abc import Iterable
-
-import msgspec
+from collections.abc import Sequence
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.ide_entry import entry_key, ide_entry
+from mcp_auth_bridge.app.ide_entry import entry_key, entry_text
 from mcp_auth_bridge.doctor.client_entries import OwnEntry, where
 from mcp_auth_bridge.doctor.client_problems import Problem, problems
-from mcp_auth_bridge.doctor.client_starts import Tried, try_entries, why_none
+from mcp_auth_bridge.doctor.client_starts import Tried, problems_of_start, try_entries, why_none
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, Outcome, fail, ok, sign, skip, warn
-from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.doctor.finding import Finding, Outcome, fail, ok, skip, warn
 from mcp_auth_bridge.doctor.trial_start import TIMEOUT
+from mcp_auth_bridge.errors import quoted
 
 
 async def entries(evidence: Evidence) -> Finding:
@@ -23,7 +20,8 @@ async def entries(evidence: Evidence) -> Finding:
     details = (*map(_listed, found.same), *found.without)
     wrong = [*problems(found, files.unread, evidence.bridge, evidence.system)]
     if wrong:
-        return _finding(wrong, details)
+        first = _worst(wrong)
+        return _finding(wrong, (*details, *(each.says for each in wrong if each is not first)))
     if found.same:
         clients = dict.fromkeys(own.entry.client.name for own in found.same)
         return ok(f"{' and '.join(clients)} start{'s' if len(clients) == 1 else ''} the bridge", details=details)
@@ -41,23 +39,34 @@ async def start(evidence: Evidence) -> Finding:
     held, answers = await evidence.credential(), await evidence.answers()
     forbidden = why_none(evidence.bridge, held, answers.credential_refusal)
     tried = await try_entries(found.same, evidence.system, forbidden)
-    details = tuple(f"{each.own.entry.client.name}: {_outcome(each)}" for each in tried)
-    wrong = [problem for each in tried for problem in _wrong(each, evidence.bridge)]
+    details = tuple(f"{_named(each.own)}: {_outcome(each)}" for each in tried)
+    session = answers.session or answers.stranger_session
+    works_here = session is not None and session.error is None
+    wrong = [problem for each in tried for problem in problems_of_start(each, evidence.system, works_here=works_here)]
     if wrong:
         return _finding(wrong, details)
-    if all(each.trial is None or each.trial.silent for each in tried):
+    trials = [each.trial for each in tried if each.trial is not None]
+    times = [trial.listed for trial in trials if trial.listed is not None and not trial.refusal]
+    if not times:
         return Finding(Outcome.SKIP, f"no entry was started to its end: {_outcome(tried[0])}", details=details)
-    slowest = max(each.trial.listed or 0 for each in tried if each.trial is not None)
+    slowest = max(times)
     return ok(f"started as a client does, the bridge lists its tools within {_ms(slowest)}", details=details)
 
 
-def _finding(wrong: list[Problem], details: Iterable[str]) -> Finding:
-    """The finding of the first of `wrong`; the others are among the details."""
-    first = min(wrong, key=lambda problem: problem.outcome is not Outcome.FAIL)
-    others = (each.says for each in wrong if each is not first)
+def _finding(wrong: Sequence[Problem], details: tuple[str, ...]) -> Finding:
+    """The finding of the worst of `wrong`, with the signs of all."""
+    worst = _worst(wrong)
     signs = [each.sign for each in wrong if each.sign is not None]
-    finding = fail if first.outcome is Outcome.FAIL else warn
-    return finding(first.says, first.hint, *signs, details=(*details, *others))
+    finding = fail if worst.outcome is Outcome.FAIL else warn
+    return finding(worst.says, worst.hint, *signs, details=details)
+
+
+def _worst(wrong: Sequence[Problem]) -> Problem:
+    return min(wrong, key=lambda problem: problem.outcome is not Outcome.FAIL)
+
+
+def _named(own: OwnEntry) -> str:
+    return f"{own.entry.client.name} {quoted(own.entry.name, 60)}"
 
 
 def _listed(own: OwnEntry) -> str:
@@ -66,8 +75,8 @@ def _listed(own: OwnEntry) -> str:
 
 
 def _entry_to_add(bridge: Bridge) -> str:
-    entry = json.dumps(msgspec.to_builtins(ide_entry(bridge)), ensure_ascii=False)
-    return f'add to "mcpServers" in its configuration: "{entry_key(bridge)}": {entry}'
+    entry = f'"{entry_key(bridge)}": {entry_text(bridge)}'
+    return f'to use it in a client, add to "mcpServers" in the client\'s configuration: {entry}'
 
 
 def _outcome(tried: Tried) -> str:
@@ -79,28 +88,11 @@ def _outcome(tried: Tried) -> str:
     if trial.greeted is None:
         return f"no reply to initialize within {TIMEOUT:g} seconds"
     greeted = f"a reply to initialize after {_ms(trial.greeted)}"
+    if trial.refusal:
+        return f"{greeted}, but {trial.refusal}"
     if trial.listed is None:
         return f"{greeted}, no list of tools within {TIMEOUT:g} seconds"
     return f"{greeted}, {trial.tools} tool{'' if trial.tools == 1 else 's'} after {_ms(trial.listed)}"
-
-
-def _wrong(tried: Tried, bridge: Bridge) -> Iterable[Problem]:
-    """The problem that a trial showed. A silent bridge may wait for a slow server: that is no problem of the entry."""
-    trial, entry = tried.trial, tried.own.entry
-    client, path = entry.client.name, entry.path
-    if trial is None:
-        return
-    if trial.error:
-        facts = sign(Symptom.ENTRY_FAILS, client=client, file=path, error=trial.error)
-        yield Problem(Outcome.FAIL, f"started as {client} does, {trial.error}", f"correct the entry in {path}", facts)
-    patience = entry.client.patience
-    late = trial.greeted is not None and patience is not None and trial.greeted > patience
-    if late or (trial.greeted is None and tried.own.begin.downloads and trial.silent):
-        seconds = f"{trial.greeted or TIMEOUT:.1f}"
-        command = ide_entry(bridge).command
-        facts = sign(Symptom.ENTRY_SLOW, client=client, file=path, seconds=seconds, path=command)
-        hint = f'install the bridge, and write its full path in {path}, such as "{command}"'
-        yield Problem(Outcome.WARN, f"{client} has no reply from the bridge after {seconds} seconds", hint, facts)
 
 
 def _ms(seconds: float) -> str:

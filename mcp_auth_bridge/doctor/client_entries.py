@@ -2,7 +2,7 @@
 
 import difflib
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -16,12 +16,13 @@ from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.profile import Profile, ServerChoice, parse_server_url
 from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.config.suggestion import nearest
-from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.secret import EnvironmentVariable, FileContent, SecretRef, Template, parse_reference
+from mcp_auth_bridge.errors import ConfigError, printable, quoted
 from mcp_auth_bridge.urls import Purpose, Url
 
 _LIKE = 0.85
 """How similar two host names are that may be meant for one (difflib's ratio): `mcp.acme.io` and `mpc.acme.io`."""
+
+_LONGEST = 256  # characters of a name that is compared
 
 
 class Subject(enum.Enum):
@@ -76,7 +77,7 @@ def sort_entries(entries: Iterable[Entry], bridge: Bridge, context: Context) -> 
 
 def where(entry: Entry) -> str:
     """The name and the file of `entry`, for the user."""
-    return f"“{entry.name}” in {entry.path}"
+    return f"{quoted(entry.name, 60)} in {printable(entry.path)}"
 
 
 def _own_entry(entry: Entry, begin: BridgeStart, profile: Profile, context: Context) -> OwnEntry:
@@ -86,7 +87,7 @@ def _own_entry(entry: Entry, begin: BridgeStart, profile: Profile, context: Cont
         meant = config.choose(ServerChoice(target, auth=begin.auth, allow_http=True))
     except ConfigError:
         names = [profile.name, short_name(profile.url)]
-        like = nearest(target, names) if target else ""
+        like = nearest(target, names) if 0 < len(target) < _LONGEST else ""
         subject = Subject.SAME if target in names else Subject.ALIKE if like else Subject.OTHER
         return OwnEntry(entry, begin, subject, target, same_login=False)
     if meant.name == profile.name:
@@ -121,31 +122,3 @@ def _is_url_of(text: str, url: Url) -> bool:
     except ConfigError:
         return False
     return str(found).rstrip("/") == str(url).rstrip("/")
-
-
-def variables_of(profile: Profile) -> Iterator[str]:
-    """The environment variables without a default that `profile` reads."""
-    for reference in (*profile.headers.values(), *_references(msgspec.to_builtins(profile.auth))):
-        match reference:
-            case EnvironmentVariable() as variable:
-                parts: tuple[str | EnvironmentVariable, ...] = (variable,)
-            case Template(parts=parts) | FileContent(path=Template(parts=parts)):
-                pass
-            case _:
-                continue
-        yield from (each.name for each in parts if isinstance(each, EnvironmentVariable) and each.default is None)
-
-
-def _references(settings: object) -> Iterator[SecretRef]:
-    """The references in the `settings` of an `auth` table: texts, in tables and lists."""
-    if isinstance(settings, str):
-        try:
-            yield parse_reference(settings, "auth")
-        except ConfigError:
-            return  # a text that is not a reference
-    elif isinstance(settings, dict):
-        for value in settings.values():
-            yield from _references(value)
-    elif isinstance(settings, list | tuple):
-        for value in settings:
-            yield from _references(value)

@@ -9,13 +9,14 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Platform, System, locate
+from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Place, Platform, System, is_absolute, locate
 from mcp_auth_bridge.clients.entries import Entry, read_entries
 from mcp_auth_bridge.clients.known_clients import CLIENTS
-from mcp_auth_bridge.errors import ConfigError, os_error_text
+from mcp_auth_bridge.errors import ConfigError, os_error_text, printable
 
 _TIMEOUT = 3.0  # seconds: a home folder may be on a network
 _LARGEST = 32 * 1024 * 1024  # bytes: Claude Code keeps histories in its file
+_LARGEST_OF_PROJECT = 1024 * 1024  # bytes of a file that may be hostile
 
 
 class UnreadFile(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ def this_system(environ: Mapping[str, str]) -> System:
         workspace = Path.cwd().as_posix()
     except OSError:
         workspace = ""
-    return System(platform, Path(home).as_posix() if home else "", workspace, environ)
+    return System(platform, Path(home).as_posix() if is_absolute(home) else "", workspace, environ)
 
 
 async def read_client_files(system: System, words: Collection[str]) -> ClientFiles:
@@ -81,11 +82,12 @@ def _existing(file: ConfigFile, system: System) -> Iterator[str]:
 
 
 def _read(client: Client, file: ConfigFile, path: str, words: Collection[str]) -> list[Entry] | UnreadFile:
+    whole, path = Path(path), printable(path)
     try:
-        with Path(path).open("rb") as opened:
-            content = opened.read(_LARGEST)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return []
+        if not whole.is_file():
+            return []  # a pipe would never end
+        with whole.open("rb") as opened:
+            content = opened.read(_LARGEST_OF_PROJECT if file.place is Place.WORKSPACE else _LARGEST)
     except OSError as error:
         return UnreadFile(client, path, os_error_text(error), concerns=False)
     concerns = any(word.encode() in content for word in words)

@@ -14,12 +14,15 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.effects import Response
 
 TOLERANCE = 30.0
-"""Seconds that nobody notices: libraries for JWTs allow 30 to 60, and `Date` is in whole seconds."""
+"""Seconds that do no harm: libraries for JWTs allow 30 to 60, and `Date` is in whole seconds."""
 
 WRONG = 300.0
 """Seconds at which tokens that are valid for minutes are refused: Entra and Kerberos allow five minutes."""
 
-_SET_IT = "set the date, time and time zone of this machine, best automatically"
+_FAILURE = 500
+"""The first HTTP status of a failure. A gateway answers it in the server's place, perhaps with a page from long ago."""
+
+_SET_IT = "set the date, time and time zone of this machine, preferably automatically"
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -51,7 +54,8 @@ def compare(servers: Sequence[Witness], issuers: Sequence[Witness]) -> Finding:
         return skip("no server has told its time")
     worst = max(witnesses, key=lambda each: abs(each.skew))
     if abs(worst.skew) <= TOLERANCE:
-        return ok(f"within {abs(worst.skew):.0f} seconds of {worst.host}")
+        seconds = max(1, round(abs(worst.skew)))
+        return ok(f"within {seconds} second{'s' if seconds > 1 else ''} of the clock of {worst.host}")
     if abs(worst.skew) <= WRONG:
         return warn(f"the clock of this machine is {_apart(worst.skew)} that of {worst.host}", _SET_IT)
     if all(abs(each.skew) > TOLERANCE for each in witnesses):
@@ -82,7 +86,7 @@ async def _server(evidence: Evidence) -> Witness | None:
     handshake = (await evidence.way()).handshake
     if handshake is not None and handshake.server_time is not None:  # TLS has failed, so there is no other response
         return Witness(url.authority, time.time() - handshake.server_time)
-    answers = (answer for answer in (await evidence.answers()).all if answer.status)
+    answers = (answer for answer in (await evidence.answers()).all if 0 < answer.status < _FAILURE)
     for answer in sorted(answers, key=lambda each: each.milliseconds):
         if (apart := skew(answer.field("date"), answer.received)) is not None:
             return Witness(url.authority, apart)
@@ -92,12 +96,14 @@ async def _server(evidence: Evidence) -> Witness | None:
 def _issuers(documents: Documents) -> Iterator[Witness]:
     """The clocks of the authorization servers, by the answers for their metadata."""
     for issuer in documents.issuers:
-        told = ((answer.url.authority, _told(answer.response)) for answer in issuer.answers if answer.response)
+        told = ((answer.url.authority, _told(answer.response)) for answer in issuer.answers)
         yield from islice((Witness(host, apart) for host, apart in told if apart is not None), 1)
 
 
-def _told(response: Response) -> float | None:
+def _told(response: Response | None) -> float | None:
     """As `skew`; a cache tells how old its copy is (RFC 9111 section 5.1)."""
+    if response is None or response.status >= _FAILURE:
+        return None
     age = response.header("age")
     return skew(response.header("date"), response.at - (int(age[:9]) if age.isdecimal() else 0))
 

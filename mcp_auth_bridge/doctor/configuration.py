@@ -25,9 +25,11 @@ async def configuration(evidence: Evidence) -> Finding:
     moved = f", below {HOME_VARIABLE}" if subject.context.environ.get(HOME_VARIABLE) else ""
     if not config.path.exists():
         return ok(f"there is no {config.path}{moved}, and none is needed")
-    if others := [each.error for each in config.broken.values()]:
-        return warn(others[0].message, others[0].hint, details=tuple(each.message for each in others[1:]))
-    return ok(f"{config.path}{moved}")
+    others = tuple(each.error.message for each in config.broken.values())
+    if others and subject.bridge is None:
+        hint = next(each.error.hint for each in config.broken.values())
+        return warn(others[0], hint, details=others[1:])
+    return ok(f"{config.path}{moved}", details=others)
 
 
 async def settings(evidence: Evidence) -> Finding:

@@ -25,7 +25,7 @@ async def disk(evidence: Evidence) -> Finding:
     if subject.context.paths is NOWHERE:
         return skip("there is no folder to look at")
     if access.forgets or (subject.bridge is not None and not uses_store(subject.bridge)):
-        return skip("nothing is kept on it")
+        return skip("nothing is stored on it")
     try:
         return await run_with_timeout(lambda: _look_at(access), PATIENCE)  # a network drive may hang
     except StoreError as error:
@@ -51,9 +51,11 @@ def _leftovers(access: StoreAccess) -> Iterator[str]:
     """What ended processes and damaged records have left in the folder of records."""
     names = Folder(access.paths.records).names()
     if count := sum(".tmp" in name for name in names):
-        yield f"{count} temporary files of ended processes, which the next login or refresh removes"
+        files = "1 temporary file of an ended process" if count == 1 else f"{count} temporary files of ended processes"
+        yield f"{files}, which the next login or refresh removes"
     if copies := [name for name in names if ".damaged-" in name]:
-        yield f"{len(copies)} copies of damaged records, which nothing needs: {access.paths.records / copies[0]}"
+        files = "1 copy of a damaged record" if len(copies) == 1 else f"{len(copies)} copies of damaged records"
+        yield f"{files}, which nothing needs: {access.paths.records / copies[0]}"
 
 
 def _size(count: int) -> str:

@@ -22,6 +22,9 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _MOST_ISSUERS = 3
 
+_TELLING = {"resource", "authorization_servers", "issuer", "token_endpoint"}
+"""A document without any of these members is not metadata."""
+
 
 class Published(msgspec.Struct, frozen=True):
     """A metadata document. The members are as the server sent them: raw JSON."""
@@ -98,7 +101,7 @@ def read(answer: Fetched) -> Published | None:
         members: Any = msgspec.json.decode(response.body)  # Any: the server's JSON
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    known = isinstance(members, dict) and ({"resource", "authorization_servers", "issuer"} & members.keys())
+    known = isinstance(members, dict) and _TELLING & members.keys()
     return Published(answer.url, members) if known else None
 
 

@@ -9,7 +9,7 @@ import msgspec
 from mcp_auth_bridge.doctor.archive import Archive, Fetched, describe
 from mcp_auth_bridge.doctor.documents import ask_one
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import UrlRefused
+from mcp_auth_bridge.errors import OutcomeUnknown, Overdue, UrlRefused
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.trust import Trust
@@ -30,6 +30,7 @@ class State(enum.Enum):
     WALLED = "a firewall answers in its place"
     REDIRECTS = "it redirects"
     DOWN = "it does not answer"
+    UNCLEAR = "it ends the connection instead of an answer to a request without content, which may be a mistake of it"
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     @property
     def is_broken(self) -> bool:
         """Whether a login cannot use it."""
-        return self.state is not State.ALIVE and not self.is_followed
+        return self.state not in (State.ALIVE, State.UNCLEAR) and not self.is_followed
 
 
 async def visit_endpoints(archive: Archive, trust: Trust, server: AuthorizationServer) -> tuple[Endpoint, ...]:
@@ -85,7 +86,9 @@ async def _page(archive: Archive, trust: Trust, purpose: Purpose, url: Url) -> E
     """A page for people: any answer but "not found" and "away" comes from it, because the request lacks parameters."""
     answer = await ask_one(archive, trust, Fetch(url, {"accept": "text/html"}, redirects=0))
     response = answer.response
-    if response is None or response.status in _AWAY:
+    if response is None:
+        return _endpoint(purpose, answer, _without_response(answer))
+    if response.status in _AWAY:
         return _endpoint(purpose, answer, State.DOWN)
     return _endpoint(purpose, answer, State.MISSING if response.status in _GONE else State.ALIVE)
 
@@ -97,7 +100,9 @@ async def _token(archive: Archive, trust: Trust, purpose: Purpose, url: Url) -> 
     Fastify and Rails answer GET and OPTIONS with 404 where only POST is served.
     """
     answer = await ask_one(archive, trust, Fetch(url, form={}))
-    return _endpoint(purpose, answer, State.DOWN if answer.response is None else _decided_by_post(answer.response))
+    response = answer.response
+    state = _without_response(answer) if response is None else _decided_by_post(response)
+    return _endpoint(purpose, answer, state)
 
 
 async def _registration(archive: Archive, trust: Trust, purpose: Purpose, url: Url) -> Endpoint:
@@ -109,13 +114,18 @@ async def _registration(archive: Archive, trust: Trust, purpose: Purpose, url: U
     )
     for effect, decide in attempts:
         answer = await ask_one(archive, trust, effect)
-        state = State.DOWN if answer.response is None else decide(answer.response)
+        state = _without_response(answer) if answer.response is None else decide(answer.response)
         if state is not None:
             return _endpoint(purpose, answer, state)
     raise AssertionError  # the last attempt decides
 
 
 _LOOKS = {Purpose.AUTHORIZATION: _page, Purpose.TOKEN: _token, Purpose.REGISTRATION: _registration}
+
+
+def _without_response(answer: Fetched) -> State:
+    cut = isinstance(answer.error, OutcomeUnknown) and not isinstance(answer.error, Overdue)
+    return State.UNCLEAR if cut else State.DOWN
 
 
 def _decided_by_options(response: Response) -> State | None:

@@ -1,6 +1,6 @@
 """The rules for an authorization server's metadata (RFC 8414, 7591, 7636 and 9207, MCP "Authorization")."""
 
-from collections.abc import Callable
+from functools import partial
 
 from mcp_auth_bridge.doctor.metadata_rules import (
     MetadataRule,
@@ -52,12 +52,9 @@ def _without_response_types(view: View) -> str:
     return "" if any(kind.split() == ["code"] for kind in types) else "its response_types_supported do not list “code”"
 
 
-def _without_grant(name: str) -> Callable[[View], str]:
-    def find(view: View) -> str:
-        types = view.strings("grant_types_supported")
-        return f"its grant_types_supported do not list “{name}”" if types and name not in types else ""
-
-    return find
+def _without_grant(name: str, view: View) -> str:
+    types = view.strings("grant_types_supported")
+    return f"its grant_types_supported do not list “{name}”" if types and name not in types else ""
 
 
 _METHODS = {"none", "client_secret_post", "client_secret_basic"}
@@ -104,7 +101,7 @@ def _plain_endpoints(view: View) -> str:
 
 _ISSUER = '"issuer": "{issuer}"'
 
-SERVER_RULES = (
+ISSUER_RULES = (
     MetadataRule(
         "RFC 8414 section 2",
         unlike(ServerMetadata),
@@ -153,14 +150,14 @@ SERVER_RULES = (
     ),
     MetadataRule(
         "RFC 8414 section 2",
-        _without_grant("authorization_code"),
+        partial(_without_grant, "authorization_code"),
         Weight.COPES,
         "asks for a code all the same",
         '"grant_types_supported": ["authorization_code", "refresh_token"]',
     ),
     MetadataRule(
         "RFC 8414 section 2",
-        _without_grant("refresh_token"),
+        partial(_without_grant, "refresh_token"),
         Weight.COPES,
         "uses a refresh token if it gets one; else you log in again when the access token expires",
         '"grant_types_supported": ["authorization_code", "refresh_token"]',

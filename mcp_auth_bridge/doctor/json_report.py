@@ -60,6 +60,8 @@ class VerdictReport(msgspec.Struct, frozen=True):
     step: str
     # The text for the server's operator, "" if there is nothing for them to do.
     operator: str
+    # "now", or "later" if everything works today.
+    urgency: str
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -84,8 +86,13 @@ def build_report(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> R
         __version__,
         ServerName(bridge.profile.name, str(bridge.profile.url)) if bridge is not None else None,
         [_check_report(line) for line in lines],
-        VerdictReport(verdict.blame.name.lower(), verdict.sentence, verdict.step, verdict.operator),
+        _verdict_report(verdict),
     )
+
+
+def _verdict_report(verdict: Verdict) -> VerdictReport:
+    blame, urgency = verdict.blame.name.lower(), verdict.urgency.value
+    return VerdictReport(blame, verdict.sentence, verdict.step, verdict.operator, urgency)
 
 
 def _check_report(line: Line) -> CheckReport:

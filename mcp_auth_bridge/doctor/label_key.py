@@ -3,7 +3,7 @@
 import os
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import NOWHERE, Paths
 from mcp_auth_bridge.stores.folder import Folder
 
 NAME = "labels.key"
@@ -12,6 +12,8 @@ _LENGTH = 32  # bytes
 
 def label_key(paths: Paths) -> tuple[bytes, bool]:
     """The key, and whether the next report will use the same one: a folder that cannot be written keeps no key."""
+    if paths is NOWHERE:  # root could make that folder
+        return os.urandom(_LENGTH), False
     folder = Folder(paths.memory)
     try:
         known = folder.read(NAME)

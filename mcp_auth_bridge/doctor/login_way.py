@@ -1,20 +1,24 @@
 """Checks of the way of a login: the decision of its discovery, its client, its endpoints, and a trial."""
 
 import re
+from collections.abc import Iterator
 
+from mcp_auth_bridge.config.auth import BearerSettings, HeaderSettings
 from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.doctor.discovery_result import login_settings, trust_in
 from mcp_auth_bridge.doctor.endpoints import Endpoint, State
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip, warn
-from mcp_auth_bridge.doctor.login_obstacle import Obstacle, name_obstacle
+from mcp_auth_bridge.doctor.finding import Finding, Outcome, Sign, fail, ok, sign, skip, warn
+from mcp_auth_bridge.doctor.login_obstacle import name_obstacle
 from mcp_auth_bridge.doctor.oauth_need import Need
+from mcp_auth_bridge.doctor.obstacle import Obstacle
 from mcp_auth_bridge.doctor.published import cut_off, need_of
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import copyable_url, quoted
+from mcp_auth_bridge.errors import copyable_url, quoted, shell_quoted
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.providers import provider_of, resource_identifier
+from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose
 
@@ -29,6 +33,10 @@ async def discovery(evidence: Evidence) -> Finding:
     found, need = await evidence.discovery(), await need_of(evidence)
     if found.server is None:
         assert found.error is not None, "there is a server or an error"  # noqa: S101 - a fact, not a check
+        hint = _TRAIL.sub("", found.error.hint)
+        if need.need is Need.LATER:
+            says = f"a new login would fail, although the server accepts the present one: {found.error.message}"
+            return warn(says, "tell the server's operator before you have to log in again")
         if need.need is not Need.NEEDED:
             return skip(f"no login is offered, and none is needed: {need.reason}")
         held = await evidence.credential()
@@ -40,9 +48,7 @@ async def discovery(evidence: Evidence) -> Finding:
             resource_identifier(getattr(auth, "resource", "")),
             (await evidence.answers()).challenge,
         )
-        named = name_obstacle(obstacle)
-        hint = _TRAIL.sub("", found.error.hint)
-        return fail(f"a login would end: {found.error.message}", hint, *filter(None, (named,)))
+        return fail(f"a login would fail: {found.error.message}", hint, *name_obstacle(obstacle))
     return await _decided(evidence, found.server)
 
 
@@ -57,14 +63,29 @@ async def _decided(evidence: Evidence, server: AuthorizationServer) -> Finding:
     says = f"a login goes to {quoted(server.issuer)}"
     last = held.session
     if last is None or last.machine or same_issuer(server.issuer, last.issuer):
-        return ok(says, details=tuple(details))
+        return ok(says, *_renamed(server, last), details=tuple(details))
     moved = f"{says}; the last one was at {quoted(last.issuer)}"
     options = f"--trust {copyable_url(server.issuer)}"
     hint = f"if you trust the new place, run: {evidence.bridge.login_command} {options}"
-    if held.error is None:
+    if held.error is None and (await evidence.answers()).credential_refusal is None:
         return warn(moved, hint, details=tuple(details))
     facts = {"issuer": quoted(server.issuer), "last": quoted(last.issuer), "options": options}
     return fail(moved, hint, sign(Symptom.ISSUER_CHANGED, **facts), details=tuple(details))
+
+
+async def can_log_in(evidence: Evidence) -> bool:
+    """Whether a login could work here: no check of its way fails."""
+    for check in (discovery, registration, endpoints):
+        if (await check(evidence)).outcome is Outcome.FAIL:
+            return False
+    return True
+
+
+def _renamed(server: AuthorizationServer, last: Session | None) -> Iterator[Sign]:
+    """The sign that the tokens of the next login are for another resource than those of the last one."""
+    if last is not None and server.resource and last.resource and server.resource != last.resource:
+        names = {"resource": quoted(server.resource), "last_resource": quoted(last.resource)}
+        yield sign(Symptom.RESOURCE_RENAMED, **names)
 
 
 async def registration(evidence: Evidence) -> Finding:
@@ -142,11 +163,28 @@ async def endpoints(evidence: Evidence) -> Finding:
     registers = (await _client_known(evidence)) is None
     broken = [each for each in found if each.is_broken and (registers or each.purpose is not Purpose.REGISTRATION)]
     if not broken:
-        return ok("every endpoint that a login needs is there", details=details)
+        return ok("every endpoint that a login needs is there", *await _offer(evidence), details=details)
     says = f"{broken[0].purpose.value}: {_line(broken[0])}"
-    if (await need_of(evidence)).need is not Need.NEEDED:
+    need = await need_of(evidence)
+    if need.need is Need.LATER:
+        facts = {"what": broken[0].purpose.value, "place": str(broken[0].url), "answer": broken[0].answer}
+        later = sign(Symptom.ENDPOINT_WANTED_LATER, **facts)
+        return warn(f"{says}; {need.reason}, but a new one needs that endpoint", "", later, details=details)
+    if need.need is not Need.NEEDED:
         return ok(f"{says}; it is not needed", details=details)
     return fail(says, "", _sign(broken[0]), details=details)
+
+
+async def _offer(evidence: Evidence) -> tuple[Sign, ...]:
+    """The sign of a login that would work if no token or key were configured."""
+    server, bridge = (await evidence.discovery()).server, evidence.bridge
+    if not isinstance(bridge.profile.auth, BearerSettings | HeaderSettings):
+        return ()
+    if server is None or server.registration_endpoint is None:
+        return ()
+    given = "the option --auth" if bridge.profile.auth_argument else f"auth from [servers.{bridge.profile.name}]"
+    words = ("mcp-auth-bridge", "login", bridge.profile.name, *bridge.header_options)
+    return (sign(Symptom.LOGIN_OFFERED, way=f"remove {given}, then run: {' '.join(map(shell_quoted, words))}"),)
 
 
 def _line(each: Endpoint) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import anyio
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.doctor.answer import Question, ask
+from mcp_auth_bridge.doctor.answer import Question
 from mcp_auth_bridge.doctor.answers import connections
+from mcp_auth_bridge.doctor.asking import ask
 from mcp_auth_bridge.doctor.held_credential import OrganisationOnly
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.mcp_endpoints import fetch_mcp_endpoints

@@ -4,15 +4,18 @@ Software whose words are recognised is named beside them.
 """
 
 import re
+from collections.abc import Callable, Mapping
 
 from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.finding import sign
+from mcp_auth_bridge.doctor.gateways import gateway
 from mcp_auth_bridge.doctor.misdirection import misdirection
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.trouble import Trouble
 from mcp_auth_bridge.errors import TRY_AGAIN, TheirProtocolError, quoted
 from mcp_auth_bridge.http_syntax import retry_after
 from mcp_auth_bridge.oauth.error_text import saying
+from mcp_auth_bridge.shell.net.response_errors import Http2Only, NotHttp
 from mcp_auth_bridge.urls import Url
 
 _HTTPS_PORT = re.compile(
@@ -22,30 +25,17 @@ _HTTPS_PORT = re.compile(
 )
 """nginx, Go's net/http, Apache httpd, and the usual words of others."""
 
+_CLIENT_CERTIFICATE = re.compile(r"no required SSL certificate was sent", re.IGNORECASE)
+"""nginx finishes the handshake with a client that has no certificate, and then says it with HTTP 400."""
+
 _HOST_REFUSED = re.compile(r"invalid host|host (?:header )?(?:is )?not allowed|disallowed ?host", re.IGNORECASE)
 """The MCP SDKs (DNS rebinding protection), Django, Vite."""
 
+_SIGN_IN = re.compile(r"\b(?:sign|log)[ -]?(?:in|on)\b|authenticat|single sign|wi-?fi|captive|hotspot", re.IGNORECASE)
+"""Titles of pages on which people sign in, to a single sign-on or to a network."""
+
 _LARGE_HEADERS = re.compile(r"header (?:or cookie )?(?:fields? )?too large", re.IGNORECASE)
 """nginx says it with HTTP 400."""
-
-_GATEWAYS = {
-    "nginx": "nginx",
-    "openresty": "nginx",
-    "cloudflare": "Cloudflare",
-    "awselb": "a load balancer of AWS",
-    "cloudfront": "Amazon CloudFront",
-    "envoy": "Envoy",
-    "istio": "Envoy",
-    "haproxy": "HAProxy",
-    "caddy": "Caddy",
-    "akamai": "Akamai",
-    "google frontend": "a load balancer of Google",
-    "vercel": "Vercel",
-    "fly/": "Fly.io",
-    "heroku": "Heroku",
-    "squid": "the proxy Squid",
-}
-"""What `Server` and `Via` begin with or hold, and the name of that proxy or load balancer."""
 
 
 def misbehaviour(answer: Answer, url: Url) -> Trouble | None:
@@ -57,18 +47,12 @@ def misbehaviour(answer: Answer, url: Url) -> Trouble | None:
         return None
     if answer.status == 0:
         return _without_response(answer)
-    return misdirection(answer, url) or _by_words(answer) or _by_status(answer) or _unsuccessful(answer)
+    return misdirection(answer, url) or _by_words(answer, url) or _by_status(answer) or _unsuccessful(answer)
 
 
 def words(answer: Answer) -> str:
     """The server's own sentence as a clause: `, saying “…”`; "" if there is none."""
     return saying(answer.said)
-
-
-def gateway(answer: Answer) -> str:
-    """The proxy or load balancer that answered, as far as it says so."""
-    named = f"{answer.field('server')} {answer.field('via')}".lower()
-    return next((name for sign_, name in _GATEWAYS.items() if sign_ in named), "a proxy")
 
 
 def is_page(answer: Answer) -> bool:
@@ -88,19 +72,39 @@ def _without_response(answer: Answer) -> Trouble:
         return Trouble(
             sign(Symptom.CUT_OFF), "the connection ends without a response once the request is sent", TRY_AGAIN
         )
-    told = answer.error.message if answer.error is not None else ""
-    return Trouble(
-        sign(Symptom.NOT_HTTP), f"what answers there does not speak HTTP: {told}", "check the port in the url"
-    )
+    match answer.error:
+        case NotHttp():
+            told = f"the program that answers there does not speak HTTP: {answer.error.message}"
+            return Trouble(sign(Symptom.NOT_HTTP), told, "check the port in the url")
+        case Http2Only():
+            return Trouble(sign(Symptom.HTTP_2_ANSWER), answer.error.message, answer.error.hint)
+    return broken_http(answer)
 
 
-def _by_words(answer: Answer) -> Trouble | None:
+def broken_http(answer: Answer) -> Trouble:
+    """What is wrong with an `answer` that begins as HTTP, or that is not HTTP where other requests get HTTP."""
+    told = _error_in(answer)
+    broken = sign(Symptom.BROKEN_HTTP, error=told)
+    return Trouble(broken, f"its response to a POST is not valid in HTTP: {told}", "contact its operator")
+
+
+def _error_in(answer: Answer) -> str:
+    return answer.error.message if answer.error is not None else ""
+
+
+def _by_words(answer: Answer, url: Url) -> Trouble | None:
     """Faults that the words of an error name with more certainty than its status."""
     if answer.status < 400:
         return None
     if answer.status == 400 and _HTTPS_PORT.search(answer.text):
         return Trouble(
             sign(Symptom.HTTPS_PORT), "it speaks https at this port, and the URL says http", "write https:// in the url"
+        )
+    if answer.status == 400 and _CLIENT_CERTIFICATE.search(answer.text):
+        return Trouble(
+            sign(Symptom.CLIENT_CERTIFICATE_WANTED, host=url.host),
+            "it wants a client certificate (TLS)",
+            'write client_certificate = "…" into the server\'s network table',
         )
     if answer.status == 421 or (answer.status in (400, 403) and _HOST_REFUSED.search(answer.text)):
         return Trouble(
@@ -119,35 +123,51 @@ def _by_words(answer: Answer) -> Trouble | None:
 
 def _by_status(answer: Answer) -> Trouble | None:
     """Faults that the status alone names. Some proxies send a page with each of them."""
-    if answer.status == 511:  # RFC 6585 section 6: sent by the network, and never by the server
-        return Trouble(
-            sign(Symptom.PORTAL),
-            "your network wants you to sign in before it lets anything through (HTTP 511)",
-            "open any page in a browser, and sign in to the network there",
-        )
-    if answer.status in (404, 405, 410, 501) and answer.reply is None:
-        return Trouble(
-            sign(Symptom.NOT_MCP, status=str(answer.status)),
-            f"there is no MCP endpoint at this URL (HTTP {answer.status})",
-            "check the path of the URL: many servers speak MCP below /mcp or /sse only",
-        )
-    if answer.status == 403:
-        return _forbidden(answer)
-    if answer.status == 413:
-        return Trouble(
-            sign(Symptom.BODY_TOO_LARGE, gateway=gateway(answer)),
-            "even the first message of MCP is too large for it (HTTP 413)",
-            "ask its operator to raise the limit for the size of a request",
-        )
-    if answer.status == 429:
-        wait = retry_after(answer.fields)
-        asks = f", and asks to wait {wait:g} seconds" if wait is not None else ""
-        return Trouble(
-            sign(Symptom.RATE_LIMITED, asks=asks),
-            f"it limits how often it is asked (HTTP 429){asks}",
-            "wait a while, then try again",
-        )
+    if (find := _BY_STATUS.get(answer.status)) is not None:
+        return find(answer)
     return _failed(answer) if answer.status >= 500 else None
+
+
+def _nothing_there(answer: Answer) -> Trouble | None:
+    if answer.reply is not None:
+        return None
+    return Trouble(
+        sign(Symptom.NOT_MCP, status=str(answer.status)),
+        f"there is no MCP endpoint at this URL (HTTP {answer.status})",
+        "check the path of the URL: many servers speak MCP below /mcp or /sse only",
+    )
+
+
+def _unpaid(answer: Answer) -> Trouble:
+    return Trouble(
+        sign(Symptom.WANTS_PAYMENT, says=words(answer)),
+        f"it wants to be paid (HTTP 402){words(answer)}",
+        "check the plan and the limits of your account there",
+    )
+
+
+def _too_large(answer: Answer) -> Trouble:
+    return Trouble(
+        sign(Symptom.BODY_TOO_LARGE, gateway=gateway(answer)),
+        "even the first message of MCP is too large for it (HTTP 413)",
+        "ask its operator to raise the limit for the size of a request",
+    )
+
+
+def _limited(answer: Answer) -> Trouble:
+    wait = retry_after(answer.fields)
+    asks = f", and asks to wait {wait:g} seconds" if wait is not None else ""
+    says = f"it limits how often it is asked (HTTP 429){asks}"
+    return Trouble(sign(Symptom.RATE_LIMITED, asks=asks), says, "wait a while, then try again")
+
+
+def _portal(_: Answer) -> Trouble:
+    """RFC 6585 section 6: the network sends this, and never the server."""
+    return Trouble(
+        sign(Symptom.PORTAL),
+        "your network wants you to sign in before it lets anything through (HTTP 511)",
+        "open any page in a browser, and sign in to the network there",
+    )
 
 
 def _forbidden(answer: Answer) -> Trouble:
@@ -162,6 +182,18 @@ def _forbidden(answer: Answer) -> Trouble:
         f"it refuses the request (HTTP 403){words(answer)}",
         "check whether your account has access, and whether a header of your organisation is missing",
     )
+
+
+_BY_STATUS: Mapping[int, Callable[[Answer], Trouble | None]] = {
+    402: _unpaid,
+    403: _forbidden,
+    404: _nothing_there,
+    405: _nothing_there,
+    410: _nothing_there,
+    413: _too_large,
+    429: _limited,
+    511: _portal,
+}
 
 
 def _failed(answer: Answer) -> Trouble:
@@ -182,7 +214,7 @@ def _failed(answer: Answer) -> Trouble:
     if answer.status == 503:
         return Trouble(
             sign(Symptom.UNAVAILABLE, says=words(answer)),
-            f"it is not ready, or has too much to do (HTTP 503){words(answer)}",
+            f"it is not ready, or is overloaded (HTTP 503){words(answer)}",
             TRY_AGAIN,
         )
     return Trouble(
@@ -195,6 +227,12 @@ def _failed(answer: Answer) -> Trouble:
 def _unsuccessful(answer: Answer) -> Trouble:
     """The rest: a success without a message, and other refusals in the server's own words."""
     if answer.reply is None and 200 <= answer.status < 300:
+        if is_page(answer) and _SIGN_IN.search(answer.said):
+            return Trouble(
+                sign(Symptom.LOGIN_PAGE, says=words(answer)),
+                f"a page on which people sign in answers instead of an MCP server{words(answer)}",
+                "sign in there in a browser first, or ask its operator to let MCP clients through",
+            )
         if is_page(answer):
             return Trouble(
                 sign(Symptom.WEB_PAGE, says=words(answer)),
@@ -211,7 +249,7 @@ def _unsuccessful(answer: Answer) -> Trouble:
     return Trouble(
         sign(Symptom.REFUSES_OPENING, status=status, says=words(answer)),
         f"it refuses to begin (HTTP {status}){words(answer)}",
-        "what it says may help; otherwise contact its operator",
+        "its words may help; otherwise contact its operator",
     )
 
 

@@ -9,7 +9,6 @@ from mcp_auth_bridge.doctor.trouble import Trouble
 from mcp_auth_bridge.errors import UrlRefused, copyable_url
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
-_SAME_METHOD = (307, 308)
 _PERMANENT = (301, 308)
 
 
@@ -20,6 +19,15 @@ def target_of(answer: Answer, url: Url) -> Url | None:
         return gate(without_query(urljoin(str(url), location)), Purpose.PLAIN_SERVER) if location else None
     except (ValueError, UrlRefused):
         return None
+
+
+def leads_to_portal(url: Url, target: Url) -> bool:
+    """Whether only a captive portal sends a request for `url` to the page `target`: both without TLS, on two hosts.
+
+    No network is between the bridge and a server on this machine.
+    A single sign-on would not take a password over plain http.
+    """
+    return url.scheme == "http" and not url.is_loopback and target.is_plain and target.host != url.host
 
 
 def misdirection(answer: Answer, url: Url) -> Trouble | None:
@@ -40,12 +48,22 @@ def misdirection(answer: Answer, url: Url) -> Trouble | None:
     if _has_moved(answer, url, target):
         place = copyable_url(str(target))
         return Trouble(
-            sign(Symptom.MOVED, place=place),
+            sign(Symptom.MOVED, place=place, status=str(answer.status)),
             f"it has moved to {place} (HTTP {answer.status})",
             "put that URL into the configuration",
         )
+    return _at_another_place(answer, url, target)
+
+
+def _at_another_place(answer: Answer, url: Url, target: Url) -> Trouble:
+    if leads_to_portal(url, target):
+        return Trouble(
+            sign(Symptom.PORTAL),
+            f"the network sends the request to a page of its own, at {target.origin} (HTTP {answer.status})",
+            "open any page in a browser, and sign in to the network there",
+        )
     return Trouble(
-        sign(Symptom.SENT_ELSEWHERE, place=target.origin),
+        sign(Symptom.SENT_ELSEWHERE, page=target.origin, status=str(answer.status)),
         f"it sends the request to a page at another place, {target.origin} (HTTP {answer.status})",
         "if that is a portal of your network, or a single sign-on, sign in there in a browser first",
     )
@@ -53,16 +71,12 @@ def misdirection(answer: Answer, url: Url) -> Trouble | None:
 
 def _has_moved(answer: Answer, url: Url, target: Url) -> bool:
     """Whether the same server is meant: a page for people is neither permanent, nor at the same host or path."""
-    return (
-        answer.status in (*_PERMANENT, *_SAME_METHOD)
-        or target.host == url.host
-        or (target.path == url.path and url.path != "/")
-    )
+    return answer.status in _PERMANENT or target.host == url.host or (target.path == url.path and url.path != "/")
 
 
-def _circle(answer: Answer, whither: str) -> Trouble:
+def _circle(answer: Answer, where: str) -> Trouble:
     return Trouble(
-        sign(Symptom.REDIRECTS_IN_VAIN, whither=whither),
-        f"it redirects {whither} (HTTP {answer.status})",
+        sign(Symptom.REDIRECTS_NOWHERE, where=where, status=str(answer.status)),
+        f"it redirects {where} (HTTP {answer.status})",
         "check the URL; if it is right, contact the server's operator",
     )

@@ -14,6 +14,9 @@ class Need(enum.Enum):
     NEEDED = "needed"
     """The server refuses a client without credentials, and the bridge is to get a token."""
 
+    LATER = "later"
+    """The server accepts the token that the bridge has; the next login needs OAuth."""
+
     UNKNOWN = "unknown"
     """The server neither serves nor refuses a client without credentials: another check says why."""
 
@@ -32,9 +35,10 @@ def weigh(auth: Auth, answers: Answers) -> OAuthNeed:
     """Whether the settings `auth` and the `answers` of the server call for OAuth."""
     if static := describe_static(auth):
         return OAuthNeed(Need.SPARED, f"the bridge presents {static} and does not log in")
+    if answers.session is not None and answers.session.results:
+        return OAuthNeed(Need.LATER, "the server accepts the present login")
     if answers.refusal is not None:
         return OAuthNeed(Need.NEEDED, "the server refuses a client without credentials")
-    session = answers.stranger_session
-    if session is not None and session.error is None:
+    if answers.stranger_session is not None and answers.stranger_session.results:
         return OAuthNeed(Need.SPARED, "the server serves everyone without credentials")
     return OAuthNeed(Need.UNKNOWN, "the server does not ask for credentials")

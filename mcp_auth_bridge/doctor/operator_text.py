@@ -23,7 +23,9 @@ def for_operator(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> s
 
 def _nothing_to_do(verdict: Verdict) -> Iterator[str]:
     yield "there is nothing here that the operator of a server has to change"
-    yield f"{verdict.blame.value}: {verdict.sentence}" if verdict.step else verdict.sentence
+    if verdict.is_fault:
+        yield f"fault: {verdict.blame.value}"
+    yield verdict.sentence
     if verdict.step:
         yield f"next step: {verdict.step}"
 
@@ -32,16 +34,22 @@ def _letter(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> Iterat
     if subject.bridge is not None:
         yield f"About the MCP server at {subject.bridge.profile.url.resource}"
         yield ""
-    yield f"Found: {verdict.sentence}."
+    yield f"Found: {_impersonal(verdict.sentence, subject)}."
     yield ""
     yield "To change:"
-    yield from (f"  {line}" for line in verdict.operator.split("\n"))
+    yield from (f"  {line}".rstrip() for line in verdict.operator.split("\n"))
     if seen := [*_answers(lines)]:
         yield ""
         yield "Sent and answered:"
         yield from seen
     yield ""
     yield f"Written by mcp-auth-bridge {__version__}, an MCP client, with the command doctor."
+
+
+def _impersonal(sentence: str, subject: Subject) -> str:
+    """`sentence` without the name of the server at its beginning, which only this user has given it."""
+    name = f"{subject.bridge.profile.name} " if subject.bridge is not None else ""
+    return f"the MCP server {sentence.removeprefix(name)}" if name and sentence.startswith(name) else sentence
 
 
 def _answers(lines: Iterable[Line]) -> Iterator[str]:

@@ -48,8 +48,9 @@ _KEYS = _words(
     """
     auth headers servers network relay store url kind resource token issuer scopes scope audience client_id
     client_secret proxy ca_file ipv4_only allow_http login browser_command pass_environment deadline metadata
-    oauth doctor report example config toml mcp json claude_desktop_config settings cline_mcp_settings mcp_config
-    opencode sealing key e g i
+    oauth doctor report config toml mcp json claude_desktop_config settings cline_mcp_settings mcp_config
+    opencode sealing key e g i connect_timeout headers_timeout client_certificate client_key cookies longest ping
+    largest_message private_key subject_token assertion command path
     """
 )
 """Parts of the keys of a configuration, and of the names of known files, in lower case."""
@@ -70,7 +71,7 @@ def is_plain_part(part: str) -> bool:
 
 def is_plain_label(label: str) -> bool:
     """Whether a part of a host name, or the name of a user, names nobody."""
-    return label.lower() in _LABELS or not any(char.isalpha() for char in label)
+    return label.lower() in _LABELS | _KEYS or not any(char.isalpha() for char in label)
 
 
 def is_plain_header(word: str) -> bool:
@@ -83,6 +84,6 @@ def is_plain_dotted(dotted: str) -> bool:
     labels = dotted.lower().split(".")
     if labels[0] in _MODULES or dotted.lower() in _FOLDERS:
         return True
-    if labels[0] == "servers" and len(labels) > 2:
+    if labels[0] == "servers" and len(labels) > 1:
         del labels[1]  # the name of a server, which the caller knows
     return all(label in _KEYS for label in labels)

@@ -49,9 +49,8 @@ async def bridges(evidence: Evidence) -> Finding:
         for each in same
     )
     whose = "" if bridge is None else f" for {bridge.profile.label}"
-    if not same:
-        return ok(f"no other one runs{whose}")
-    return ok(f"{len(same)} other{'s run' if len(same) > 1 else ' one runs'}{whose}", details=details)
+    count = {0: "no other bridge runs", 1: "1 other bridge runs"}.get(len(same), f"{len(same)} other bridges run")
+    return ok(f"{count}{whose}", details=details)
 
 
 def _is_for(other: RunningBridge, bridge: Bridge) -> bool:

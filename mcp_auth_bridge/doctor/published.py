@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable
 
+from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.doctor.answers import Answers
 from mcp_auth_bridge.doctor.archive import Fetched
 from mcp_auth_bridge.doctor.documents import Issuer, Published, named_issuers, read
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, fail, ok, skip, warn
-from mcp_auth_bridge.doctor.issuer_rules import SERVER_RULES
+from mcp_auth_bridge.doctor.issuer_rules import ISSUER_RULES
 from mcp_auth_bridge.doctor.metadata_rules import Deviation, View, Weight, check
 from mcp_auth_bridge.doctor.oauth_need import Need, OAuthNeed, weigh
 from mcp_auth_bridge.doctor.resource_rules import RESOURCE_RULES
 from mcp_auth_bridge.errors import copyable_url, quoted
 from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth.challenge import Challenge, parse_challenges
+from mcp_auth_bridge.oauth.error_text import redacted
 from mcp_auth_bridge.oauth.metadata import same_origin_url, well_known_resource_urls
+from mcp_auth_bridge.secret import Secret
 
 
 async def cut_off(evidence: Evidence) -> Finding | None:
@@ -47,26 +50,28 @@ async def challenge(evidence: Evidence) -> Finding:
             else (f"the refusal, {answers.refusal}, has no WWW-Authenticate header")
         )
         return ok(f"{says}; the bridge looks at the well-known addresses", details=(header,))
+    shown = _in_words(found, answers.refusal)
     if found.resource_metadata and same_origin_url(found.resource_metadata, server) is None:
         return warn(
-            f"{_in_words(found)}; the bridge does not follow that address, because it is of another origin",
+            f"{shown}; the bridge does not follow that address, because it is of another origin",
             "if it is right, set resource_metadata under auth for this server to "
             f"{copyable_url(found.resource_metadata)}",
             details=(header,),
         )
-    return ok(_in_words(found), details=() if found.resource_metadata else (header,))
+    return ok(shown, details=() if found.resource_metadata else (header,))
 
 
 def _challenges(answers: Answers) -> list[Challenge]:
     return parse_challenges(answers.stranger.fields.get("www-authenticate", ()))
 
 
-def _in_words(found: Challenge) -> str:
+def _in_words(found: Challenge, refusal: Refusal) -> str:
+    """The challenge `found` of a `refusal`, without the organisation's headers that the server may repeat in it."""
+    secrets = [Secret(value) for value in refusal.sent.values()]
+    told = (("scope", " ".join(found.scopes)), ("error", found.error), ("saying", refusal.description))
     named = (
         ("metadata at", found.resource_metadata),
-        ("scope", " ".join(found.scopes)),
-        ("error", found.error),
-        ("saying", found.parameters.get("error_description", "")),
+        *((name, redacted(text, secrets)) for name, text in told),
     )
     return ", ".join(
         (f"the scheme {quoted(found.scheme, 60)}", *(f"{name} {quoted(text)}" for name, text in named if text))
@@ -78,7 +83,8 @@ async def addresses(evidence: Evidence) -> Finding:
     if (unknown := await cut_off(evidence)) is not None:
         return unknown
     found, decision = await evidence.documents(), await evidence.discovery()
-    details = tuple(f"{answer.place}: {answer.in_words}{_remark(answer)}" for answer in found.answers)
+    home = evidence.bridge.profile.url.origin
+    details = tuple(f"{_place(answer, home)}: {answer.in_words}{_remark(answer)}" for answer in found.answers)
     holding = sum(read(answer) is not None for answer in found.answers)
     says = f"{holding or 'none'} of {len(details)} addresses {'holds' if holding < 2 else 'hold'} metadata"
     need = await need_of(evidence)
@@ -92,6 +98,11 @@ _ODD = {
     403: "which is odd for a public document",
     405: "although it is a document to GET",
 }
+
+
+def _place(answer: Fetched, home: str) -> str:
+    """The address of `answer`, without the origin that most have in common."""
+    return answer.url.path if answer.url.origin == home else answer.place
 
 
 def _remark(answer: Fetched) -> str:
@@ -118,8 +129,8 @@ async def resource(evidence: Evidence) -> Finding:
     views = ((each, _view(each, found.resource_answers, evidence)) for each in found.resources)
     checked = {each.place: check(RESOURCE_RULES, view) for each, view in views}
     issuers = ", ".join(quoted(issuer) for issuer in named_issuers(first.members)) or "none"
-    says = f"{first.place} names the resource {quoted(str(first.members.get('resource', '')))}, and logins at {issuers}"
-    return await _judge(evidence, says, checked)
+    says = f"the resource {quoted(str(first.members.get('resource', '')))}, with logins at {issuers}"
+    return await _judge(evidence, says, checked, [f"published at {first.place}"])
 
 
 async def issuer(evidence: Evidence) -> Finding:
@@ -139,10 +150,10 @@ async def issuer(evidence: Evidence) -> Finding:
             return ok(f"{says}, and none are needed", details=tuple(details))
         return fail(says, "", details=tuple(details))
     checked = {
-        metadata.place: check(SERVER_RULES, _view(metadata, each.answers, evidence, each.name))
+        metadata.place: check(ISSUER_RULES, _view(metadata, each.answers, evidence, each.name))
         for each, metadata in published
     }
-    says = "; ".join(f"{quoted(each.name)}: {metadata.place}" for each, metadata in published)
+    says = "; ".join(f"{quoted(each.name)}, published at {metadata.place}" for each, metadata in published)
     return await _judge(evidence, says, checked, details)
 
 

@@ -1,24 +1,17 @@
 """The checks of what the configuration refers to: variables that are not set, and headers and tokens to be read."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import anyio
 
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.config import auth as auth_module
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, skip, warn
+from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.secret import (
-    CommandOutput,
-    EnvironmentVariable,
-    FileContent,
-    Literal,
-    SecretRef,
-    Template,
-    describe,
-)
+from mcp_auth_bridge.secret import CommandOutput, Literal, SecretRef, describe, variables_in
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
 
 _NAME = re.compile(r"\b[A-Z][A-Z0-9_]{2,}\b")
@@ -31,30 +24,27 @@ async def variables(evidence: Evidence) -> Finding:
     if (bridge := evidence.subject.bridge) is None:
         return skip("no server is named")
     references = bridge.secrets.references()
-    names = {part.name for value in references.values() for part in _variables(value)}
+    names = {part.name for value in references.values() for part in variables_in(value)}
     if not names:
         return ok("no setting refers to one")
     if unset := dict(_unset(references, bridge.environ)):
         told = tuple(f"{name} is not set, so the default is used for {what}" for name, what in unset.items())
-        signs = (sign(Symptom.VARIABLE_UNSET, variable=next(iter(unset))),)
-        return warn(told[0], _SET_IT.format(" and ".join(unset)), *signs, details=told[1:])
-    return ok(", ".join(sorted(names)))
+        return warn(told[0], _SET_IT.format(" and ".join(unset)), *_signs(unset, bridge), details=told[1:])
+    return ok(f"the settings refer to {', '.join(sorted(names))}")
+
+
+def _signs(unset: Mapping[str, str], bridge: Bridge) -> Iterator[Sign]:
+    """The signs of the variables `unset`, of which those of credentials weigh more."""
+    yield sign(Symptom.VARIABLE_UNSET, variable=next(iter(unset)))
+    credentials = auth_module.references(bridge.profile.auth)
+    yield from (sign(Symptom.DEFAULT_CREDENTIAL, variable=name) for name, what in unset.items() if what in credentials)
 
 
 def _unset(references: Mapping[str, SecretRef], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for what, value in references.items():
-        for part in _variables(value):
+        for part in variables_in(value):
             if part.default and not environ.get(part.name):
                 yield part.name, what
-
-
-def _variables(value: SecretRef) -> Iterable[EnvironmentVariable]:
-    match value:
-        case EnvironmentVariable():
-            return (value,)
-        case Template(parts=parts) | FileContent(path=Template(parts=parts)):
-            return [part for part in parts if isinstance(part, EnvironmentVariable)]
-    return ()
 
 
 async def secrets(evidence: Evidence) -> Finding:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.answers import Answers
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, ok, skip
@@ -49,7 +50,14 @@ async def transport(evidence: Evidence) -> Finding:
         sessions = "without sessions"
     else:
         sessions = "in a session (Mcp-Session-Id)" if best.in_session else "without a session id"
-    return ok(f"streamable HTTP, {sessions}; replies come as {form}")
+    return ok(f"streamable HTTP, {sessions}; replies come as {form}", details=_detours(opened))
+
+
+def _detours(answer: Answer) -> tuple[str, ...]:
+    """The advice to spare the redirects before each answer."""
+    if not answer.redirects:
+        return ()
+    return (f"each request is redirected to {quoted(answer.redirects[-1])} first: write that path into the url",)
 
 
 async def content(evidence: Evidence) -> Finding:
@@ -91,7 +99,7 @@ def _session_revision(welcome: Mapping[str, Any]) -> str:
     version = welcome.get("protocolVersion")
     if version in SUPPORTED:
         return f"{version}, the era of sessions"
-    return f"{quoted(str(version), 30)}, which is not a revision of the era of sessions that the bridge knows"
+    return f"{quoted(str(version), 30)}, an unknown revision of the era of sessions"
 
 
 def _modern_revisions(discovery: Mapping[str, Any]) -> str:

@@ -14,7 +14,9 @@ from mcp_auth_bridge.stores.base import Record, Store
 from mcp_auth_bridge.stores.sealed import has_record
 
 PATIENCE = 6.0
-"""Seconds for a keyring, a key command or a Redis server."""
+"""Seconds for a keyring or a key command."""
+
+_MOST = PATIENCE + 1  # seconds for the whole look: the key and a Redis server
 
 
 class StoreLook(msgspec.Struct, frozen=True):
@@ -42,13 +44,15 @@ async def look(subject: Subject) -> StoreLook:
 async def look_into(access: StoreAccess) -> StoreLook:
     """As `look`, for the store behind `access`."""
     try:
-        with anyio.fail_after(PATIENCE + 1):
+        with anyio.fail_after(_MOST):
             if not (access.forgets or access.is_shared):
                 await run_with_timeout(access.find_key, PATIENCE)
             store = await access.open_to_list()
             keys, damaged = await access.beside(store.keys), await access.beside(store.unreadable)
     except TimeoutError:
-        return StoreLook(error=StoreError(f"the store did not answer within {PATIENCE:g} seconds", "repeat"))
+        return StoreLook(
+            error=StoreError(f"the store did not answer within {_MOST:g} seconds", "check that it runs, and repeat")
+        )
     except BridgeError as error:
         return StoreLook(error=error)
     return StoreLook(store, tuple(keys), tuple(damaged))

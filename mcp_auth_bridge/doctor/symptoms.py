@@ -33,6 +33,9 @@ class Symptom(enum.Enum):
     VARIABLE_UNSET = "variable_unset", "variable"
     """An environment variable is not set, so that the default in the configuration is sent."""
 
+    DEFAULT_CREDENTIAL = "default_credential", "variable"
+    """The same for a token, or another credential."""
+
     STORE_CLOSED = "store_closed", "error", "hint"
     """The store holds a login to the server, or may hold one, and cannot be opened."""
 
@@ -53,11 +56,17 @@ class Symptom(enum.Enum):
     NAME_UNKNOWN = "name_unknown", "host"
     """No name server knows the host."""
 
+    NAME_BLOCKED = "name_blocked", "host"
+    """The name server answers with 0.0.0.0 or ::, which is the address of no host."""
+
     NAME_SERVER_SILENT = "name_server_silent", "host"
     """No name server answers."""
 
     NO_NETWORK = ("no_network",)
     """This machine has no route beyond itself."""
+
+    TOO_MANY_FILES = ("too_many_files",)
+    """This process may not open another socket."""
 
     NETWORK_SETTINGS_UNUSABLE = "network_settings_unusable", "error", "hint"
     """The proxy or a file of certificates that the settings name cannot be used."""
@@ -83,6 +92,9 @@ class Symptom(enum.Enum):
     CONNECTION_SILENT = "connection_silent", "place"
     """Connections are neither taken nor refused."""
 
+    CONNECTION_FORBIDDEN = "connection_forbidden", "place"
+    """This machine does not allow the connection."""
+
     NO_ROUTE = "no_route", "place"
     """This machine has a network, but no route to the host."""
 
@@ -101,6 +113,15 @@ class Symptom(enum.Enum):
     CERTIFICATE_OTHER_HOST = "certificate_other_host", "host", "hosts"
     """The certificate is good, and for other hosts."""
 
+    CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
+    """A reverse proxy has no certificate for the host, and shows one that it made itself."""
+
+    CAPTIVE_PORTAL = "captive_portal", "host", "portal"
+    """Another server answers in place of the host, and leads to a page where people sign in to the network."""
+
+    CERTIFICATE_FOREIGN = "certificate_foreign", "host", "hosts", "issuer"
+    """The certificate is for other hosts, and this machine does not know its issuer."""
+
     ADDRESS_IN_URL = "address_in_url", "host", "hosts"
     """The URL has an address, and the certificate is for names."""
 
@@ -118,6 +139,9 @@ class Symptom(enum.Enum):
 
     PUBLIC_ISSUER_UNKNOWN = "public_issuer_unknown", "host", "issuer"
     """This machine does not know the public CA of a certificate."""
+
+    CERTIFICATE_REFUSED = "certificate_refused", "error"
+    """The certificate is refused for another reason."""
 
     TLS_TOO_OLD = "tls_too_old", "host"
     """The server offers TLS 1.1 or older."""
@@ -149,7 +173,10 @@ class Symptom(enum.Enum):
     # The server
 
     OPEN_TO_THE_NETWORK = ("open_to_the_network",)
-    """Somebody on the way may have answered in the server's place: the request goes out without TLS."""
+    """Something on the way may have answered in the server's place: the request goes out without TLS."""
+
+    THROUGH_PROXY = "through_proxy", "proxy"
+    """The proxy of this machine reads the request, which has no TLS, and may answer it itself."""
 
     SERVER_SILENT = "server_silent", "seconds"
     """The server takes a request and does not answer."""
@@ -158,34 +185,43 @@ class Symptom(enum.Enum):
     """The connection ends without a response after a request was sent."""
 
     NOT_HTTP = ("not_http",)
-    """What answers does not speak HTTP."""
+    """What answers at this port does not speak HTTP, whatever it is asked."""
+
+    BROKEN_HTTP = "broken_http", "error"
+    """What answers speaks HTTP, and breaks its rules in the response to a POST."""
+
+    HTTP_2_ANSWER = ("http_2_answer",)
+    """What answers speaks HTTP/2 without being asked to."""
 
     HTTPS_PORT = ("https_port",)
     """The URL says http, and the port speaks TLS."""
 
     PORTAL = ("portal",)
-    """The network wants a login of its own (HTTP 511)."""
+    """The network wants a login of its own: HTTP 511, or a page without TLS in place of an answer without TLS."""
 
-    MOVED = "moved", "place"
+    MOVED = "moved", "place", "status"
     """The server is at another URL."""
 
-    SENT_ELSEWHERE = "sent_elsewhere", "place"
+    SENT_ELSEWHERE = "sent_elsewhere", "page", "status"
     """Requests are redirected to a page at another place, which does not look like a login page."""
 
-    SENT_TO_LOGIN = "sent_to_login", "place"
+    SENT_TO_LOGIN = "sent_to_login", "page"
     """Requests, with all that can be presented, are redirected to a login page."""
 
     SCHEME_LOST = ("scheme_lost",)
     """The server redirects https to http, and so to itself."""
 
-    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither"
+    REDIRECTS_NOWHERE = "redirects_nowhere", "where", "status"
     """The server redirects in a circle, or to nowhere."""
 
     NOT_MCP = "not_mcp", "status"
-    """There is no MCP endpoint at this URL: 404, 405, 410 or 501."""
+    """There is no MCP endpoint at this URL: 404, 405 or 410."""
 
     WEB_PAGE = "web_page", "says"
     """A page for people answers a message."""
+
+    LOGIN_PAGE = "login_page", "says"
+    """A page by whose title people sign in answers a message."""
 
     ENDPOINT_FOUND = "endpoint_found", "endpoint"
     """The server speaks MCP at another URL, by its metadata or by its answer there."""
@@ -198,6 +234,9 @@ class Symptom(enum.Enum):
 
     FORBIDDEN_BY_PAGE = "forbidden_by_page", "says", "gateway"
     """A web page refuses a request (403), with all that can be presented."""
+
+    WANTS_PAYMENT = "wants_payment", "says"
+    """The server wants to be paid first (402)."""
 
     RATE_LIMITED = "rate_limited", "asks"
     """The server limits how often it is asked."""
@@ -253,13 +292,25 @@ class Symptom(enum.Enum):
     # Its OAuth
 
     METADATA_WALLED = "metadata_walled", "place", "host"
-    """A firewall answers each well-known address with a page, HTTP 403."""
+    """A firewall answers with a page, HTTP 403, where the MCP server's metadata belong."""
 
     NO_METADATA = "no_metadata", "place"
     """The server refuses a client without credentials, and publishes nothing about a login."""
 
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
+
+    METADATA_MOVED = "metadata_moved", "place", "location", "issuer"
+    """The only metadata are at another origin, to which the MCP server redirects."""
+
+    METADATA_GUARDED = "metadata_guarded", "place", "location"
+    """The MCP server redirects a request for its metadata to a page of another origin, such as one to sign in at."""
+
+    METADATA_FAILING = "metadata_failing", "place", "answer"
+    """The MCP server fails where its metadata would be: HTTP 5xx or 429."""
+
+    RESOURCE_MALFORMED = "resource_malformed", "place", "problem"
+    """The protected-resource metadata are not as specified."""
 
     RESOURCE_FOREIGN = "resource_foreign", "resource", "named", "place"
     """The protected-resource metadata are of another resource."""
@@ -274,7 +325,10 @@ class Symptom(enum.Enum):
     """The server names an authorization server at an address that it may not lead to."""
 
     AUTHORIZATION_SERVER_DOWN = "authorization_server_down", "issuer", "error"
-    """The MCP server answers, but its authorization server cannot be reached, or fails."""
+    """The MCP server answers, but its authorization server refuses connections, or fails."""
+
+    AUTHORIZATION_SERVER_UNREACHED = "authorization_server_unreached", "issuer", "error"
+    """The MCP server answers, but there is no way from here to its authorization server."""
 
     ISSUER_TEMPLATE = "issuer_template", "issuer", "named"
     """The metadata are those of Entra ID for all tenants."""
@@ -282,8 +336,14 @@ class Symptom(enum.Enum):
     WRONG_ISSUER = "wrong_issuer", "issuer", "exact", "named", "place"
     """The metadata name another issuer than the one that was asked for."""
 
+    ISSUER_WALLED = "issuer_walled", "place", "host"
+    """A firewall answers with a page, HTTP 403, where the authorization server's metadata belong."""
+
     NO_SERVER_METADATA = "no_server_metadata", "issuer", "exact", "place"
     """The authorization server answers, but publishes no metadata."""
+
+    ISSUER_MALFORMED = "issuer_malformed", "issuer", "place", "problem"
+    """The authorization server's metadata are not as specified."""
 
     ENDPOINT_UNNAMED = "endpoint_unnamed", "issuer", "place", "member"
     """The authorization server's metadata lack an endpoint that every login needs."""
@@ -318,36 +378,108 @@ class Symptom(enum.Enum):
     ENDPOINT_DOWN = "endpoint_down", "what", "place", "answer"
     """An endpoint cannot be reached, or its server fails."""
 
+    RESOURCE_RENAMED = "resource_renamed", "resource", "last_resource"
+    """The tokens of a login today are for another resource than those of the last login."""
+
+    ENDPOINT_WANTED_LATER = "endpoint_wanted_later", "what", "place", "answer"
+    """An endpoint does not work, and the login that works today will need it."""
+
     ISSUER_CHANGED = "issuer_changed", "issuer", "last", "options"
     """The server names another authorization server than at the last login, which cannot be used any more."""
 
+    LOGIN_OFFERED = "login_offered", "way"
+    """The server offers a login that could work, but a token or a key is configured instead; `way` leads to it."""
+
     # The credential
+
+    NONE_CONFIGURED = ("none_configured",)
+    """The settings say that there is no credential."""
 
     NO_LOGIN = ("no_login",)
     """A login is configured, and there is none in the store."""
 
+    LOGIN_ENDED = "login_ended", "why"
+    """The authorization server has ended the login, or it expired and cannot be renewed."""
+
+    RENEWAL_REFUSED = "renewal_refused", "reason"
+    """The authorization server has refused so many renewals in a row that only a login can help."""
+
+    CLIENT_FORGOTTEN = "client_forgotten", "authority"
+    """The authorization server no longer knows the client that the login was made with (`--register`)."""
+
+    OTHER_ACCOUNT = "other_account", "account", "expected"
+    """The login is of another account than the one that the configuration expects."""
+
+    FROM_LOGIN = "from_login", "authority"
+    """The credential that the server refused is the token of a login."""
+
+    FROM_MACHINE = ("from_machine",)
+    """The credential that the server refused is a token that the bridge obtained without a person."""
+
+    FROM_CONFIGURATION = ("from_configuration",)
+    """The credential that the server refused is in the configuration, or in a place that it names."""
+
+    TOKEN_EXPIRED = "token_expired", "what", "remedy", "when"
+    """The server refuses a token that has expired."""
+
+    EXPIRED_EARLY = "expired_early", "what", "remedy", "left"
+    """The server says that a token has expired which by this machine's clock has not."""
+
+    NOT_YET_VALID = "not_yet_valid", "what", "remedy", "when"
+    """The server refuses a token that by this machine's clock is not valid yet."""
+
+    WRONG_AUDIENCE = "wrong_audience", "what", "remedy", "audience", "resource"
+    """The server says that a token has the wrong audience, which does not name the server."""
+
+    AUDIENCE_DISPUTED = "audience_disputed", "what", "remedy", "audience"
+    """The server says that a token has the wrong audience, which names the server."""
+
+    TOKEN_OF_ANOTHER_SERVICE = "token_of_another_service", "what", "remedy", "host", "issuer"
+    """The server refuses a token whose audience is the host of another service."""
+
+    TOKEN_ISSUER_UNKNOWN = "token_issuer_unknown", "what", "remedy", "issuer"
+    """The server says that it does not know the issuer of a token."""
+
+    NOT_A_TOKEN = "not_a_token", "what", "remedy", "reason"
+    """The server refuses something that is a placeholder, a part of a token, or unreadable to it."""
+
+    SCOPE_MISSING = "scope_missing", "what", "remedy", "scopes"
+    """The server names scopes that the token lacks."""
+
+    TOKEN_REFUSED = "token_refused", "what", "remedy", "says", "reason"
+    """The server refuses a credential, and nothing shows with certainty why."""
+
+    FRESHLY_ISSUED = ("freshly_issued",)
+    """The token that the server refused is so new that another one would not help."""
+
+    ACCEPTED = ("accepted",)
+    """The server serves a request with the credential, and refuses one without it."""
+
     # The client
 
-    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
+    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error", "reload"
     """A client cannot parse its configuration file, in which this bridge or this server is named."""
 
-    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path"
-    """The command of an entry does not exist; `path` is that of this bridge."""
+    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "entry", "reload"
+    """The command of an entry does not exist; `entry` is one for this bridge, in JSON."""
 
-    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path"
+    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path", "reload"
     """The command of an entry is on the terminal's PATH, at `path`, and not on that of a program from a dock."""
 
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
     """An entry, started as its client starts it, does not serve its client."""
 
-    ENTRY_SLOW = "entry_slow", "client", "file", "seconds", "path"
+    ENTRY_FAILS_THERE = "entry_fails_there", "client", "file", "error", "hint"
+    """The server works from this terminal, but the bridge answers with an error as the client starts it."""
+
+    ENTRY_SLOW = "entry_slow", "client", "file", "seconds"
     """An entry that may download the bridge at its start was not ready in time."""
 
     ENTRY_LACKS_VARIABLE = "entry_lacks_variable", "client", "file", "variable"
     """The bridge reads a variable that is set in this terminal, and that the client does not pass on."""
 
     ENTRY_UNEXPANDED = "entry_unexpanded", "client", "file", "variable"
-    """An entry has a variable in a form that its client does not replace by its value."""
+    """An entry has a variable in a form that its client does not replace with its value."""
 
     ENTRY_PLACEHOLDER = "entry_placeholder", "client", "file", "name"
     """A value in an entry was never filled in."""

@@ -7,7 +7,7 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.way import Way
 from mcp_auth_bridge.errors import BridgeError, ConfigError, quoted
 from mcp_auth_bridge.shell.net.certificates import Certificate, read
-from mcp_auth_bridge.shell.net.connect_errors import Fault
+from mcp_auth_bridge.shell.net.connect_errors import OF_CERTIFICATES, Fault
 from mcp_auth_bridge.shell.net.handshake import Handshake
 
 SOON = 14
@@ -19,7 +19,6 @@ _OF_HANDSHAKE = {
     Fault.OLD_TLS: Symptom.TLS_TOO_OLD,
     Fault.NOT_TLS: Symptom.NOT_TLS,
     Fault.CLIENT_CERTIFICATE: Symptom.CLIENT_CERTIFICATE_WANTED,
-    Fault.BROKEN_OFF: Symptom.HANDSHAKE_BROKEN_OFF,
     Fault.HUNG_UP: Symptom.HANDSHAKE_CUT_OFF,
     Fault.SILENT: Symptom.HANDSHAKE_SILENT,
 }
@@ -78,11 +77,11 @@ def _refused(way: Way, error: BridgeError, chain: tuple[Certificate, ...]) -> Fi
     if isinstance(error, ConfigError):
         facts = {"error": error.message, "hint": error.hint}
         return fail(error.message, error.hint, sign(Symptom.NETWORK_SETTINGS_UNUSABLE, **facts))
-    if (symptom := _OF_HANDSHAKE.get(way.handshake_fault or Fault.OTHER)) is not None:
-        return fail(error.message, error.hint, sign(symptom, host=way.url.host))
-    if (found := distrust(way, chain)) is not None:
+    if way.handshake_fault in OF_CERTIFICATES:
+        found = distrust(way, error, chain)
         return fail(found.says, error.hint, found.sign, details=_described(chain))
-    return fail(error.message, error.hint, details=_described(chain))
+    symptom = _OF_HANDSHAKE.get(way.handshake_fault or Fault.OTHER, Symptom.HANDSHAKE_BROKEN_OFF)
+    return fail(error.message, error.hint, sign(symptom, host=way.url.host))
 
 
 def _described(chain: tuple[Certificate, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The trial of `--register`: a client is registered and deleted again, or a machine's token obtained and revoked."""
+"""The trial of `--register`: a client is registered and deleted again, or a machine's token obtained and not kept."""
 
 from contextlib import suppress
 
@@ -12,20 +12,23 @@ from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.published import cut_off
 from mcp_auth_bridge.doctor.subject import Depth
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.effects import CALLBACK_PATH
-from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.errors import BridgeError, OAuthRefused
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.login import choose_scopes
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.registration import register
 from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.revocation import revoke
+from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import confine
 from mcp_auth_bridge.shell.run_flow import run_flow_headless
 
 PATIENCE = 8.0
 """Seconds for all requests of the trial."""
 
-_REDIRECT_URI = f"http://127.0.0.1:33418{CALLBACK_PATH}"  # nothing listens there: no login follows
+_PORT = 33418  # nothing listens there: no login follows
+_LOCALHOST = "localhost"
 
 
 async def trial(evidence: Evidence) -> Finding:
@@ -55,9 +58,8 @@ async def _register(evidence: Evidence, server: AuthorizationServer) -> Finding:
     bridge, held = evidence.bridge, await evidence.credential()
     plan = login_plan(bridge, (await evidence.answers()).challenge, held.session)
     trust = trust_in(bridge, held.session)
-    flow = register(server, _REDIRECT_URI, choose_scopes(plan, server), None, plan.registration)
     try:
-        client = await run_flow_headless(bridge.network, confine(flow, trust))
+        client = await run_flow_headless(bridge.network, confine(_registration(plan, server), trust))
     except BridgeError as refused:
         facts = {"error": refused.message, "hint": refused.hint}
         return fail(refused.message, refused.hint, sign(Symptom.REGISTRATION_REFUSED, **facts))
@@ -66,6 +68,17 @@ async def _register(evidence: Evidence, server: AuthorizationServer) -> Finding:
         gone = await run_flow_headless(bridge.network, confine(unregister(client), trust))
     rest = "and deleted it again" if gone else "which stays there: it does not offer to delete it (RFC 7592)"
     return ok(f"the authorization server registered this bridge, {rest}")
+
+
+def _registration(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client]:
+    """The registration of a login, with `localhost` where the server refuses an address (`oauth/client.py`)."""
+    scopes, rest = choose_scopes(plan, server), f":{plan.port or _PORT}{plan.path}"
+    try:
+        return (yield from register(server, f"http://{plan.host}{rest}", scopes, None, plan.registration))
+    except OAuthRefused as refused:
+        if refused.error != "invalid_redirect_uri" or plan.host == _LOCALHOST:
+            raise
+    return (yield from register(server, f"http://{_LOCALHOST}{rest}", scopes, None, plan.registration))
 
 
 async def _obtain(evidence: Evidence, auth: MachineSettings) -> Finding:

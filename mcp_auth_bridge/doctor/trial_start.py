@@ -16,7 +16,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from mcp_auth_bridge.clients.client import Client
 from mcp_auth_bridge.clients.start_environment import Start
-from mcp_auth_bridge.errors import os_error_text, quoted
+from mcp_auth_bridge.errors import os_error_text, printable, quoted
 from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console.line_format import PREFIX
@@ -45,6 +45,10 @@ class Trial(msgspec.Struct, frozen=True):
     tools: int = 0
     # Why it failed, "" if it did not.
     error: str = ""
+    # The error with which it answered a request, "" if it answered with results.
+    refusal: str = ""
+    # The bridge's hint about that error.
+    hint: str = ""
     # Whether it was still silent at the end of `TIMEOUT`.
     silent: bool = False
 
@@ -53,8 +57,29 @@ class _Failed(Exception):
     """The program said something other than the reply."""
 
 
+class _Refused(Exception):
+    """The program answered with an `error`, the member of a JSON-RPC reply."""
+
+    def __init__(self, method: str, error: object) -> None:
+        super().__init__(method)
+        self.method = method
+        self._error = error if isinstance(error, dict) else {}
+
+    def said(self, hidden: Sequence[Secret]) -> str:
+        """The sentence in it: the bridge's own, without its hint, or another program's."""
+        message = str(self._error.get("message") or "")
+        if message.startswith(PREFIX):
+            return printable(message.removeprefix(PREFIX).partition("; hint: ")[0])
+        return f"it answered {self.method} with an error{saying(message, hidden)}"
+
+    @property
+    def hint(self) -> str:
+        data = self._error.get("data")
+        return printable(str(data.get("action") or "")) if isinstance(data, dict) else ""
+
+
 async def try_start(start: Start, client: Client, hidden: Sequence[Secret], limit: float = TIMEOUT) -> Trial:
-    """Start the program of an entry as `client` does, in the root folder, and end it. Raises nothing.
+    """Start the program of an entry as `client` does, and end it. Raises nothing.
 
     The program has `limit` seconds for its replies. `hidden` are secrets that it may repeat on stderr.
     """
@@ -65,7 +90,7 @@ async def try_start(start: Start, client: Client, hidden: Sequence[Secret], limi
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd="/",
+            cwd=start.folder,
             env=start.environ,
             start_new_session=True,  # to end it with its children
         )
@@ -104,6 +129,8 @@ class _Conversation:
         self._tools = 0
         # Why it failed; None while it has not.
         self._failure: str | None = None
+        # The error with which it answered; None while it has not.
+        self._refused: _Refused | None = None
         # Whether its output ended before its input.
         self._over = False
 
@@ -121,6 +148,8 @@ class _Conversation:
             listed = await self._ask(lines, "tools/list", {})
         except _Failed as failure:
             self._failure = str(failure)
+        except _Refused as refused:
+            self._refused = refused
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead):
             self._over = True
         except anyio.DelimiterNotFound:
@@ -135,8 +164,9 @@ class _Conversation:
         error = self._failure or ""
         if self._over:
             error = f"it ended with status {status}{saying(last_line, hidden)}"
-        silent = not error and listed is None
-        return Trial(greeted, listed, self._tools, error, silent)
+        if (refused := self._refused) is not None:
+            return Trial(greeted, listed, refusal=refused.said(hidden), hint=refused.hint)
+        return Trial(greeted, listed, self._tools, error, silent=not error and listed is None)
 
     async def _ask(self, lines: BufferedByteReceiveStream, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The result of a request. Any: JSON."""
@@ -150,9 +180,7 @@ class _Conversation:
             self._times[method] = anyio.current_time() - self._begun
             if isinstance(result := message.get("result"), dict):
                 return result
-            error = message.get("error")
-            said = error.get("message") if isinstance(error, dict) else ""
-            raise _Failed(f"it answered {method} with an error{saying(said if isinstance(said, str) else '')}")
+            raise _Refused(method, message.get("error"))
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         await _existing(self._process.stdin).send(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
@@ -174,7 +202,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
     """The message in `line`. Any: JSON. A line that is not a message is a failure: some clients end such a server."""
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = quoted(line.decode(errors="replace"), 60)
         raise _Failed(f"it wrote a line to stdout that is not a message: {told}") from None
     return message if isinstance(message, dict) else {}

@@ -59,10 +59,21 @@ class Rule(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """The result of an examination."""
 
+    # Who can mend it.
     blame: Blame
+    # The cause as one sentence.
     sentence: str
+    # The one next step, "" if there is none.
     step: str
+    # The text for the server's operator, "" if there is nothing for them to do.
     operator: str = ""
+    # When it does harm.
+    urgency: Urgency = Urgency.NOW
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something does not work today."""
+        return self.blame is not Blame.NOTHING and self.urgency is Urgency.NOW
 
 
 def judge(findings: Iterable[tuple[Section, Finding]], rules: Iterable[Rule], known: Mapping[str, str]) -> Verdict:
@@ -80,7 +91,8 @@ def judge(findings: Iterable[tuple[Section, Finding]], rules: Iterable[Rule], kn
                 return _fill(rule, signs, known)
         for section, finding in seen:
             if finding.outcome is outcome:
-                return Verdict(_BLAMES[section], finding.says, finding.hint)
+                says = finding.says if urgency is Urgency.NOW else f"nothing is broken, but {finding.says}"
+                return Verdict(_BLAMES[section], says, finding.hint, urgency=urgency)
     return Verdict(Blame.NOTHING, "nothing is wrong", "")
 
 
@@ -101,8 +113,8 @@ _BLAMES = {
 
 def _fill(rule: Rule, signs: Mapping[Symptom, Sign], known: Mapping[str, str]) -> Verdict:
     facts = dict(known) | dict(_facts_of(rule, signs))
-    texts = (text.format_map(facts) for text in (rule.sentence, rule.step, rule.operator))
-    return Verdict(rule.blame, *texts)
+    sentence, step, operator = (text.format_map(facts) for text in (rule.sentence, rule.step, rule.operator))
+    return Verdict(rule.blame, sentence, step, operator, rule.urgency)
 
 
 def _facts_of(rule: Rule, signs: Mapping[Symptom, Sign]) -> Iterator[tuple[str, str]]:

@@ -184,7 +184,19 @@ def _check_registration(server: AuthorizationServer, known: Client, scopes: tupl
 def _check_authorization_page(
     server: AuthorizationServer, known: Client, scopes: tuple[str, ...]
 ) -> Flow[Client | None]:
-    """`known`, or None if its authorization page says that there is no such client.
+    """`known`, or None if its authorization page says that there is no such client."""
+    try:
+        forgotten = yield from is_forgotten(server, known, scopes)
+    except BridgeError:
+        forgotten = False  # the fault may be gone when the user opens the page; if not, the user sees it
+    if not forgotten:
+        return known
+    yield from ask(Tell(_forgotten_sentence(server)))
+    return None
+
+
+def is_forgotten(server: AuthorizationServer, known: Client, scopes: tuple[str, ...]) -> Flow[bool]:
+    """Return whether the authorization page of `known` says that there is no such client. Raises what `Fetch` raises.
 
     This sends an authorization request of its own, which is never finished. A redirect in the response is neither
     followed nor read: it may hold a code.
@@ -192,14 +204,7 @@ def _check_authorization_page(
     random = (yield from ask(Entropy(32))).hex()
     url = authorization_url(server, known, scopes, Transaction(random, random))
     page = Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}, redirects=0)
-    try:
-        forgotten = mentions_unknown_client((yield from ask(page)))
-    except BridgeError:
-        forgotten = False  # the fault may be gone when the user opens the page; if not, the user sees it
-    if not forgotten:
-        return known
-    yield from ask(Tell(_forgotten_sentence(server)))
-    return None
+    return mentions_unknown_client((yield from ask(page)))
 
 
 def _forgotten_sentence(server: AuthorizationServer) -> str:

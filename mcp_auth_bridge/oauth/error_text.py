@@ -38,6 +38,7 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _BETWEEN = re.compile("[^0-9A-Za-z]+")
 
 _CUT = "…"
+_QUOTATION = re.compile("“[^”]*”")
 _LIKE_SECRETS = re.compile(
     r"\bey[\w-]{10,}\.[\w.-]+|(?<=\bbearer )[\w.~+/=-]{12,}|(?<=\bbasic )[\w+/=-]{12,}", re.IGNORECASE
 )
@@ -84,6 +85,12 @@ def redacted(text: str, secrets: Iterable[Secret]) -> str:
     cut = {*_places(text, range(len(text)), forms), *_places(text, _alphanumeric_places(text), groups)}
     left = "".join("\0" if place in cut else char for place, char in enumerate(text))
     return _LIKE_SECRETS.sub(_CUT, re.sub("\0+", _CUT, left))
+
+
+def redacted_quotations(message: str, secrets: Iterable[Secret]) -> str:
+    """A `message` of the bridge with every quotation in it `redacted`: only there it repeats foreign text."""
+    known = [*secrets]
+    return _QUOTATION.sub(lambda found: redacted(found[0], known), message)
 
 
 def _places(text: str, at: Sequence[int], forms: Iterable[str]) -> Iterator[int]:

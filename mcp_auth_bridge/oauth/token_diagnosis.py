@@ -53,7 +53,7 @@ _MALFORMED = re.compile(
     re.IGNORECASE,
 )
 
-_OPAQUE = "it is opaque, so nothing in it shows why"
+OPAQUE = "it is opaque, so nothing in it shows why"
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
@@ -121,7 +121,7 @@ def _diagnose_opaque_token(token: str, words: ServerWords) -> Diagnosis:
         return Diagnosis(NotAToken, "it is not a JWT, and the server cannot read it")
     if _complaint(words) is TokenExpired:
         return Diagnosis(TokenExpired, "the server says that it has expired")
-    return Diagnosis(CredentialRefused, _OPAQUE, is_certain=False)
+    return Diagnosis(CredentialRefused, OPAQUE, is_certain=False)
 
 
 def fault_of_form(token: str) -> str:
@@ -160,7 +160,7 @@ def diagnose_subject_token(token: "SubjectToken", server: "AuthorizationServer",
     if not claims and is_assertion:
         return Diagnosis(NotAToken, "it is not a JWT, and an assertion must be one")
     if not claims:
-        return Diagnosis(CredentialRefused, _OPAQUE)
+        return Diagnosis(CredentialRefused, OPAQUE)
     ends, audiences = numeric_date(claims.get("exp")), audiences_of(claims)
     if ends is not None and ends <= now:
         return Diagnosis(TokenExpired, _expired(ends, now))

@@ -42,6 +42,12 @@ def test_a_variable_of_the_client_moves_its_file():
     assert located(Place.HOME, system(Platform.LINUX), variable="CODEX_HOME") == ["/home/u/App/mcp.json"]
 
 
+def test_a_variable_with_a_relative_path_does_not_lead_into_the_project():
+    here = system(Platform.LINUX, XDG_CONFIG_HOME=".", CODEX_HOME=".codex")
+    assert located(Place.APPLICATIONS, here) == ["/home/u/.config/App/mcp.json"]
+    assert located(Place.HOME, here, variable="CODEX_HOME") == ["/home/u/App/mcp.json"]
+
+
 def test_a_file_of_another_system_is_nowhere():
     assert located(Place.HOME, system(Platform.LINUX), platforms=(Platform.WINDOWS,)) == []
 

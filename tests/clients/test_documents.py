@@ -69,6 +69,20 @@ def test_a_nest_that_is_too_deep_is_a_mistake_too(syntax, text):
     assert refused(text, syntax) == "line 1: it is nested too deeply"
 
 
+@pytest.mark.parametrize("syntax", [Format.JSON, Format.JSONC, Format.TOML])
+def test_a_number_that_is_too_long_is_a_mistake_too(syntax):
+    text = f"a={'1' * 5000}" if syntax is Format.TOML else f'{{"a": {"1" * 5000}}}'
+    assert refused(text, syntax) == "line 1: it holds a number that is too long"
+    if syntax is Format.JSON:
+        assert refused(text + "x", syntax) == "line 1: it holds a number that is too long"
+        assert refused('{"a": ' + "1" * 5000 + ",}", syntax) == "line 1: it holds a number that is too long"
+
+
+@pytest.mark.parametrize("text", ['"\\"' * 100_000, "/*" * 200_000, '"' * 200_001, "," * 200_000 + " " * 100_000])
+def test_a_hostile_text_is_refused_in_linear_time(text):
+    refused(text, Format.JSONC)
+
+
 @given(st.text(alphabet='{}[],:"/*\\ \nab1'))
 def test_any_text_is_parsed_or_refused(text):
     with contextlib.suppress(ConfigError):

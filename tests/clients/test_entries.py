@@ -91,6 +91,10 @@ def test_an_entry_may_be_switched_off(setting):
     assert entry.disabled
 
 
+def test_a_file_with_more_variables_is_read_where_it_is_text():
+    assert entries('{"mcpServers": {"a": {"command": "x", "envFile": "/e", "cwd": 1}}}')[0].env_file == "/e"
+
+
 def test_the_folder_and_the_variables_that_codex_passes_on_are_read():
     [entry] = entries('[mcp_servers.a]\ncommand = "x"\ncwd = "/c"\nenv_vars = ["DISPLAY"]', known.CODEX)
     assert (entry.cwd, entry.forwards) == ("/c", ("DISPLAY",))
@@ -119,6 +123,11 @@ def test_a_file_of_a_project_is_known_as_such():
 )
 def test_what_is_not_an_entry_is_left_out(text):
     assert entries(text) == []
+
+
+def test_no_more_than_a_thousand_entries_are_read():
+    many = ", ".join(f'"{number}": {{"command": "x"}}' for number in range(1500))
+    assert len(entries(f'{{"mcpServers": {{{many}}}}}')) == 1000
 
 
 def test_a_file_that_cannot_be_parsed_is_refused():

@@ -12,9 +12,10 @@ from mcp_auth_bridge.secret import Secret
 SYSTEM = System(Platform.LINUX, "/home/u", "/p", {"HOME": "/home/u", "PATH": "/bin", "ACME_TOKEN": "canary-canary"})
 
 
-def found(client, *options, needed=(), **env):
+def found(client, *options, needed=(), env_file="", **env):
     argv = ("mcp-auth-bridge", "run", "acme", *options)
-    entry = Entry(client, client.files[0], "/mcp.json", "acme", argv, {name: Secret(v) for name, v in env.items()})
+    variables = {name: Secret(value) for name, value in env.items()}
+    entry = Entry(client, client.files[0], "/mcp.json", "acme", argv, variables, env_file=env_file)
     return [*faults(entry, started(argv), SYSTEM, needed)]
 
 
@@ -74,3 +75,4 @@ def test_a_variable_that_the_client_does_not_pass_on_is_named_once():
 
 def test_a_variable_that_the_configuration_reads_is_needed_too():
     assert found(known.CODEX, needed=["ACME_TOKEN", "UNSET"]) == [Fault(Kind.LACKING, "ACME_TOKEN")]
+    assert found(known.CODEX, needed=["ACME_TOKEN"], env_file="/e") == []

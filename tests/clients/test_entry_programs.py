@@ -100,9 +100,7 @@ def test_any_other_program_and_any_script_are_not_the_bridge(argv):
 
 def test_the_settings_on_the_command_line_are_read():
     argv = f"mcp-auth-bridge run {URL} --header X-Org:42 --header=X-Key:env:K --allow-http --config /c.toml --auth a=1"
-    assert started(argv.split()) == BridgeStart(
-        "run", URL, ("X-Org:42", "X-Key:env:K"), "a=1", "/c.toml", allow_http=True
-    )
+    assert started(argv.split()) == BridgeStart("run", URL, ("X-Org:42", "X-Key:env:K"), "a=1", "/c.toml")
     assert started(["mcp-auth-bridge", "run", "acme", "--head", "--heade", "Y: 2"]).headers == ("Y: 2",)
     assert started(["mcp-auth-bridge", "run", "acme", "--conf", "/c.toml"]).config == "/c.toml"
     assert started(["mcp-auth-bridge", "run", "acme", "--header"]).headers == ("",)

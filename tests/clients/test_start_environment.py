@@ -5,7 +5,14 @@ import pytest
 from mcp_auth_bridge.clients import known_clients as known
 from mcp_auth_bridge.clients.client import Platform, System
 from mcp_auth_bridge.clients.entries import Entry
-from mcp_auth_bridge.clients.start_environment import DESKTOP_PATHS, environment, hides_shell, start_of, unexpanded
+from mcp_auth_bridge.clients.start_environment import (
+    DESKTOP_PATHS,
+    asks,
+    environment,
+    hides_shell,
+    start_of,
+    unexpanded,
+)
 from mcp_auth_bridge.secret import Secret
 
 SHELL = {
@@ -83,3 +90,16 @@ def test_each_client_expands_its_own_forms_from_its_own_environment(client, word
 
 def test_what_remains_unexpanded_is_found():
     assert [*unexpanded("${A} ${env:B} {env:C} $D plain")] == ["${A}", "${env:B}", "{env:C}"]
+    assert [*unexpanded("${A:-canary}")] == ["${A}"]
+
+
+def test_the_folder_is_that_of_the_entry_or_the_root():
+    entry = Entry(known.VS_CODE, known.VS_CODE.files[0], "/mcp.json", "acme", ("x",), cwd="${workspaceFolder}/a")
+    assert start_of(entry, system()).folder == "/project/a"
+    assert begun(known.VS_CODE).folder == "/"
+
+
+@pytest.mark.parametrize(("word", "expected"), [("${input:key}", True), ("${env:KEY}", False), ("input:key", False)])
+def test_a_value_that_the_client_asks_for_is_known_as_such(word, expected):
+    for argv, env in ((("x", word), {}), (("x",), {"KEY": Secret(word)})):
+        assert asks(Entry(known.VS_CODE, known.VS_CODE.files[0], "/mcp.json", "acme", argv, env)) == expected

@@ -9,6 +9,7 @@ from mcp_auth_bridge.commands.login_summary import (
     account_doubt,
     describe_headers,
     describe_scopes,
+    describe_time_zone,
     describe_validity,
     format_time,
     missing_scopes,
@@ -54,7 +55,7 @@ def test_offline_access_without_a_refresh_token_was_not_granted():
 )
 def test_a_login_that_is_not_renewed_says_why(asked, scope, reason):
     words = describe_validity(session(asked=asked, scope=scope, refresh=None, expires_at=4000000000.0), 0)
-    assert words.startswith("valid until 2")
+    assert words.startswith("valid for 46296 days (until 2096-10-0")
     assert words.endswith(f"; {reason}, so it ends then")
 
 
@@ -65,27 +66,49 @@ def test_a_login_that_is_renewed_says_so_and_one_without_an_end_too():
 
 def test_a_time_that_is_past_is_told_as_past():
     ended = session(expires_at=1000.0, refresh=None)
-    told = describe_validity(session(expires_at=1000.0), 1000)
-    assert told == f"its access token expired at {format_time(1000)}, and the next use renews it"
+    told = describe_validity(session(expires_at=1000.0), 1600)
+    assert told == f"its access token expired 10 minutes ago ({format_time(1000, 1600)}), and the next use renews it"
     assert describe_validity(ended, 2000).startswith(
-        f"its access token expired at {format_time(1000)}; the server gave no refresh"
+        f"its access token expired 16 minutes ago ({format_time(1000, 2000)}); the server gave no refresh"
     )
 
 
-@pytest.mark.parametrize(
-    ("zone", "words"),
-    [
-        ("UTC", "2026-11-27 01:42 UTC"),
-        ("XXX-5:45", "2026-11-27 07:27 UTC+05:45"),
-        ("EST5", "2026-11-26 20:42 UTC-05:00"),
-    ],
-)
-def test_a_time_says_how_far_from_utc_it_is(monkeypatch, zone, words):
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
-    assert format_time(1795743720.0) == words
+def test_a_time_to_come_is_told_by_how_long_it_takes_and_by_the_clock(zone):
+    zone("CET-1CEST,M3.5.0,M10.5.0/3")
+    now = 1795743720.0
+    told = describe_validity(session(expires_at=now + 52 * 60), now)
+    assert told == "valid for 52 minutes (until 03:34 CET), renewed automatically"
+    told = describe_validity(session(expires_at=now + 90 * 86400), now)
+    assert told == "valid for 90 days (until 2027-02-25 02:42 CET), renewed automatically"
+
+
+@pytest.fixture
+def zone(monkeypatch):
+    """Sets the time zone."""
+
+    def choose(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield choose
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("place", "moment", "words"),
+    [
+        ("UTC", "01:42 UTC", "UTC"),
+        ("<+0545>-5:45", "07:27 UTC+05:45", "UTC+05:45"),  # Nepal's zone has no abbreviation
+        ("EST5", "20:42 EST", "EST (UTC-05:00)"),
+    ],
+)
+def test_a_time_names_its_zone_and_the_zone_its_offset(zone, place, moment, words):
+    zone(place)
+    assert format_time(1795743720.0, 1795743000.0) == moment
+    assert format_time(1795743720.0, 0).endswith(f" {moment}")
+    assert format_time(1795743720.0, 0).startswith("2026-11-2")
+    assert describe_time_zone(1795743720.0) == words
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_a_new_token_that_is_refused_is_explained_with_the_keys_to_look_at():
     error = DIAGNOSIS.new_token_error(session(access=Secret("opaque")), refused({}, scope="write"), 1000.0)
     assert error.message.startswith("acme rejected even a freshly issued token (HTTP 401): the token is opaque")
     assert error.hint.endswith(f"then run: {COMMAND}")
+    assert error.has_unclear_cause
 
 
 def test_a_scope_that_the_login_has_cannot_be_had_by_another_login():

@@ -34,7 +34,7 @@ def test_a_direct_connection_says_why_it_is_direct():
 def test_a_proxy_is_named_with_the_place_of_its_setting_and_without_its_password():
     found = finding(addresses.proxy, proxied())
     assert found.says == "requests go through the proxy http://proxy.example:3128 (HTTPS_PROXY)"
-    assert found.details == ("10.0.0.1 answers after 20 ms",)
+    assert found.details == ()
     assert "hunter2" not in str(found)
 
 
@@ -100,6 +100,18 @@ def test_a_name_is_told_with_its_addresses_and_their_distance():
     )
 
 
+def test_a_single_address_is_told_in_one_line():
+    found = finding(addresses.name, way(knocks=[knock("10.0.0.1")]))
+    assert (found.says, found.details) == ("acme.example: 10.0.0.1 is in a private network", ())
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_a_name_with_the_address_of_no_host_is_blocked_by_a_filter(address):
+    found = finding(addresses.name, way(knocks=[knock(address, fault=Fault.REFUSED)]))
+    assert found.outcome is Outcome.FAIL
+    assert signs(found) == {"NAME_BLOCKED": {"host": "acme.example"}}
+
+
 def test_an_address_in_the_url_needs_no_name():
     url = gate("http://127.0.0.1:8000/mcp", Purpose.SERVER)
     found = finding(addresses.name, way(url, [knock("127.0.0.1")]))
@@ -110,7 +122,7 @@ def test_a_name_server_that_answers_late_is_a_warning():
     slow = msgspec.structs.replace(way(knocks=[knock(V4)]), names=Names(way(knocks=[knock(V4)]).names.addresses, 5.2))
     found = finding(addresses.name, slow)
     assert found.outcome is Outcome.WARN
-    assert found.says.endswith("but the name server took 5.2 s to say so")
+    assert found.says == f"acme.example: {V4} is public, but the name server took 5.2 s to say so"
 
 
 @pytest.mark.parametrize(
@@ -119,6 +131,8 @@ def test_a_name_server_that_answers_late_is_a_warning():
         (Fault.NAME_UNKNOWN, True, {"NAME_UNKNOWN": {"host": "acme.example"}}),
         (Fault.NAME_SERVER_SILENT, True, {"NAME_SERVER_SILENT": {"host": "acme.example"}}),
         (Fault.NAME_SERVER_SILENT, False, {"NO_NETWORK": {}}),
+        (Fault.TOO_MANY_FILES, True, {"TOO_MANY_FILES": {}}),
+        (Fault.OTHER, True, {}),
         (Fault.NAME_UNKNOWN, False, {"NO_NETWORK": {}}),
     ],
 )
@@ -171,6 +185,7 @@ def test_a_distant_server_is_a_warning():
         ([silent(V4)], True, "CONNECTION_SILENT"),
         ([silent(V4), knock(V6, fault=Fault.NO_ROUTE)], True, "CONNECTION_SILENT"),
         ([knock(V4, fault=Fault.NO_ROUTE)], True, "NO_ROUTE"),
+        ([knock(V4, fault=Fault.FORBIDDEN)], True, "CONNECTION_FORBIDDEN"),
     ],
 )
 def test_addresses_that_take_no_connection_say_where_the_fault_is(knocks, has_route, symptom):
@@ -178,12 +193,19 @@ def test_addresses_that_take_no_connection_say_where_the_fault_is(knocks, has_ro
     assert found.outcome is Outcome.FAIL
     assert signs(found) == {symptom: {"place": "acme.example"}}
     assert "acme.example" in found.says
-    assert len(found.details) == len(knocks)
+    assert len(found.details) == (len(knocks) if len(knocks) > 1 else 0)
 
 
 def test_without_any_route_there_is_no_network():
-    found = finding(addresses.connection, way(knocks=[knock(V4, fault=Fault.NO_ROUTE)], has_route=False))
-    assert signs(found) == {"NO_NETWORK": {}}
+    for address in (V4, "127.0.0.1"):
+        found = finding(addresses.connection, way(knocks=[knock(address, fault=Fault.NO_ROUTE)], has_route=False))
+        assert signs(found) == {"NO_NETWORK": {}}
+
+
+def test_a_process_that_may_open_no_socket_has_too_low_a_limit():
+    full = [knock("127.0.0.1", fault=Fault.TOO_MANY_FILES), silent(V4)]
+    assert signs(finding(addresses.connection, way(knocks=full, has_route=False))) == {"TOO_MANY_FILES": {}}
+    assert signs(finding(addresses.proxy, proxied(knocks=full))) == {"TOO_MANY_FILES": {}}
 
 
 def test_another_failure_is_told_in_its_own_words():

@@ -1,5 +1,7 @@
 """The answers of a server, gathered side by side: with and without credentials, in either era."""
 
+import json
+
 import pytest
 from examining import evidence_of
 from faults.server import SESSION, FaultServer, Made, head, plain, response, whole
@@ -109,8 +111,41 @@ async def test_redirects_within_the_origin_are_followed_and_others_told(tmp_path
         server.on("initialize", [head(307, b"Location: /mcp/")])
         server.always("GET", [head(302, b"Location: https://elsewhere.example/login?secret=1")])
         answers = await evidence_of(tmp_path, server.url).answers()
+        ended = {each.target for each in server.sent("DELETE")}
     assert (answers.bare.redirects, answers.bare.status) == (("/mcp/",), 200)
+    assert "/mcp/" in ended
     assert (answers.stream.status, answers.stream.field("location")) == (
         302,
         "https://elsewhere.example/login?secret=1",
     )
+
+
+@pytest.mark.parametrize("method", ["initialize", "tools/list"])
+@story
+async def test_what_may_be_too_much_at_a_time_is_asked_once_more(method, tmp_path, monkeypatch):
+    monkeypatch.setattr(answers_module, "PAUSE", 0.0)
+    async with FaultServer() as server:
+        server.on(method, [head(429)])
+        answers = await evidence_of(tmp_path, server.url).answers()
+    assert (answers.bare.status, answers.stranger_session.error) == (200, None)
+
+
+@story
+async def test_a_session_that_fails_does_not_repeat_what_was_sent(tmp_path):
+    def echo(exchange):
+        sent = [exchange.headers.get(name) for name in ("authorization", "x-org-id")]
+        error = {"code": -32000, "message": f"bad {sent}"}
+        return plain(json.dumps({"jsonrpc": "2.0", "id": exchange.message["id"], "error": error}).encode())
+
+    async with FaultServer() as server:
+        server.always("initialize", [Made(echo)])
+        answers = await evidence_of(tmp_path, server.url, TOKEN, **WITH_ORG).answers()
+    assert "saying “bad ['Bearer …', '…']”" in answers.session.error.message
+
+
+@story
+async def test_organisation_headers_that_cannot_be_read_are_left_out(tmp_path):
+    async with FaultServer() as server:
+        evidence = evidence_of(tmp_path, server.url, more='headers = { "X-Org-Id" = "env:NOT_SET" }')
+        answers = await evidence.answers()
+    assert (answers.organisation, answers.credential, answers.bare.status) == (None, None, 200)

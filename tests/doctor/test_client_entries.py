@@ -7,7 +7,7 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.clients import known_clients as known
 from mcp_auth_bridge.clients.entries import Entry
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.doctor.client_entries import sort_entries, variables_of
+from mcp_auth_bridge.doctor.client_entries import sort_entries, where
 
 URL = "https://mcp.acme.example/mcp"
 MORE = """
@@ -126,18 +126,6 @@ def test_other_ways_to_the_same_server_are_told(context):
     assert found.same == ()
 
 
-def variables(tmp_path, auth, more=""):
-    context = context_of(tmp_path, URL, auth, more=more)
-    return [*variables_of(context.config.profiles["acme"])]
-
-
-def test_the_variables_of_a_profile_are_those_without_a_default(tmp_path):
-    headers = 'headers = { "X-A" = "env:A", "X-B" = "b ${B} ${C:-c}", "X-D" = "file:${D}/key", "X-E" = "e" }'
-    assert variables(tmp_path, '{ kind = "bearer", token = "env:TOKEN" }', headers) == ["A", "B", "D", "TOKEN"]
-    assert variables(tmp_path, '{ kind = "none" }') == []
-    assert variables(tmp_path, '{ kind = "headers", headers = { "X-Key" = "env:KEY" } }') == ["KEY"]
-
-
-def test_scopes_and_commands_are_no_variables(tmp_path):
-    assert variables(tmp_path, '{ kind = "browser", scopes = ["read", "env:"] }') == []
-    assert variables(tmp_path, '{ kind = "bearer", token = "command:print-token" }') == []
+def test_the_name_of_an_entry_cannot_steer_a_terminal():
+    entry = Entry(known.CURSOR, known.CURSOR.files[0], "/mcp\x1b[2J.json", "mine\x1b[31m", ("x",))
+    assert where(entry) == "“mine [31m” in /mcp [2J.json"

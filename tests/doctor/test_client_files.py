@@ -87,25 +87,27 @@ def test_a_file_that_is_not_text_is_named(system):
     assert unread.reason == "it is not text in UTF-8"
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a user without all rights")
-def test_a_file_that_the_user_may_not_read_is_named(system):
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to(path), lambda path: path.mkdir(), os.mkfifo])
+def test_a_loop_of_links_a_folder_and_a_pipe_are_not_read(make, system):
+    path = Path(system.home, ".cursor", "mcp.json")
+    path.parent.mkdir()
+    make(path)
+    found = read(system)
+    assert (found.entries, found.unread, found.complete) == ((), (), True)
+
+
+def test_a_file_of_a_project_is_read_up_to_a_limit(system):
+    write(f"{system.workspace}/.cursor/mcp.json", " " * 2_000_000 + TEXTS["mcpServers"])
+    assert read(system).entries == ()
+
+
+def test_a_path_that_cannot_be_looked_at_is_named(system, monkeypatch):
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
     write(f"{system.home}/.cursor/mcp.json", "{}")
-    Path(f"{system.home}/.cursor/mcp.json").chmod(0)
-    [unread] = read(system).unread
-    assert (unread.reason, unread.concerns) == ("permission denied", False)
-
-
-def test_a_loop_of_links_is_a_file_that_cannot_be_read(system):
-    folder = Path(system.home, ".cursor")
-    folder.mkdir()
-    (folder / "mcp.json").symlink_to(folder / "mcp.json")
-    [unread] = read(system).unread
-    assert "symbolic links" in unread.reason
-
-
-def test_a_folder_in_place_of_a_file_is_ignored(system):
-    Path(system.home, ".cursor", "mcp.json").mkdir(parents=True)
-    assert read(system).unread == ()
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert {each.reason for each in read(system).unread} == {"permission denied"}
 
 
 def test_yaml_is_named_only_if_it_concerns_the_bridge(system):
@@ -122,6 +124,13 @@ def test_in_the_home_folder_the_files_are_the_users_own(system):
     assert not entry.is_of_project
 
 
+def test_the_path_of_a_file_cannot_steer_a_terminal(tmp_path):
+    project = f"{tmp_path}/a\x1b[31m"
+    write(f"{project}/.cursor/mcp.json", TEXTS["mcpServers"])
+    [entry] = [each for each in read(System(Platform.LINUX, "", project, {})).entries if each.client is known.CURSOR]
+    assert entry.path == f"{tmp_path}/a [31m/.cursor/mcp.json"
+
+
 def test_a_slow_home_folder_does_not_hold_the_examination_up(system, monkeypatch):
     monkeypatch.setattr(client_files, "_TIMEOUT", 0.0)
     assert not read(system).complete
@@ -132,6 +141,10 @@ def test_this_machine_is_known_by_its_variables(tmp_path, monkeypatch):
     system = this_system({"HOME": "/home/u"})
     assert (system.home, system.workspace) == ("/home/u", str(tmp_path))
     assert this_system({}).home == ""
+
+
+def test_a_home_folder_with_a_relative_path_would_be_the_project_and_is_not_used():
+    assert this_system({"HOME": "."}).home == ""
 
 
 def test_windows_has_another_variable_for_the_home_folder(monkeypatch):

@@ -115,6 +115,8 @@ def test_the_quickest_response_with_a_date_tells_the_servers_time(tmp_path):
         clock, known(evidence, Way(evidence.bridge.profile.url), answer(7200, 900), undated, answer(3600, 2))
     )
     assert found.says == "the clock of this machine is 1 hour ahead of that of mcp.acme.example"
+    failing = known(evidence, Way(evidence.bridge.profile.url), replace(answer(7200, 1), status=503))
+    assert anyio.run(clock, failing).outcome is Outcome.SKIP
     silent = known(evidence, Way(evidence.bridge.profile.url))
     assert anyio.run(clock, silent).outcome is Outcome.SKIP
 
@@ -128,7 +130,8 @@ def test_the_metadata_of_authorization_servers_tell_their_time_and_the_age_of_a_
     evidence = evidence_of(tmp_path, URL)
     issuers = (
         Issuer(
-            "https://as.example", (document("https://as.example/1", 0, date=()), document("https://as.example/2", 3600))
+            "https://as.example",
+            (document("https://as.example/1", 0, date=("",)), document("https://as.example/2", 3600)),
         ),
         Issuer("https://copy.example", (document("https://copy.example/1", 7200, age=("7200",)),)),
         Issuer("https://mcp.acme.example", (document("https://mcp.acme.example/1", 9999),)),

@@ -82,6 +82,8 @@ def test_the_other_servers_of_the_file_may_be_broken(paths):
     assert (found.outcome, len(found.details), found.signs) == (Outcome.WARN, 1, ())
     assert "servers.two" in found.says
     assert "servers.three" in found.details[0]
+    of_acme = anyio.run(configuration, chosen(context, target="acme"))
+    assert (of_acme.outcome, len(of_acme.details)) == (Outcome.OK, 2)
 
 
 def places(evidence):

@@ -84,3 +84,14 @@ def test_an_examination_of_few_checks_ends(checks):
         return await examine(checks, Evidence(Subject(None)), lambda _: None)
 
     assert len(anyio.run(story)) == len(checks)
+
+
+def test_what_the_report_raises_ends_the_examination_as_it_is():
+    def gone(_):
+        raise BrokenPipeError
+
+    async def story():
+        await examine([Check(Section.HERE, "only", fine)] * 2, Evidence(Subject(None)), gone)
+
+    with pytest.raises(BrokenPipeError):
+        anyio.run(story)

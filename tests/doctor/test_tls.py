@@ -84,6 +84,7 @@ def test_a_server_that_speaks_http_2_only_is_a_matter_of_http():
         (Fault.CLIENT_CERTIFICATE, "CLIENT_CERTIFICATE_WANTED"),
         (Fault.BROKEN_OFF, "HANDSHAKE_BROKEN_OFF"),
         (Fault.HUNG_UP, "HANDSHAKE_CUT_OFF"),
+        (Fault.OTHER, "HANDSHAKE_BROKEN_OFF"),
     ],
 )
 def test_a_handshake_that_fails_is_told_with_its_cause(fault, symptom):
@@ -112,5 +113,6 @@ def test_a_certificate_that_is_not_trusted_is_described():
 
 def test_a_refusal_that_cannot_be_explained_keeps_its_own_words():
     found = finding(tls.encryption, shaken(certificate("acme.example"), error=failed(Fault.CERTIFICATE_REFUSED)))
-    assert (found.outcome, found.says, signs(found)) == (Outcome.FAIL, "it failed", {})
+    assert (found.outcome, found.says) == (Outcome.FAIL, "it failed")
+    assert signs(found) == {"CERTIFICATE_REFUSED": {"error": "it failed"}}
     assert len(found.details) == 1

@@ -48,7 +48,7 @@ def test_the_program_is_asked_as_its_client_would_and_ended_by_the_end_of_its_in
     assert [message["method"] for message in messages] == ["initialize", "notifications/initialized", "tools/list"]
     assert messages[0]["params"] == {
         "protocolVersion": "2025-06-18",
-        "capabilities": {"elicitation": {"form": {}, "url": {}}},
+        "capabilities": {"experimental": {"codex/auth-change": {}}, "elicitation": {"form": {}, "url": {}}},
         "clientInfo": {"name": "codex-mcp-client", "version": "1"},
     }
     assert place["cwd"] == "/"
@@ -81,21 +81,34 @@ def test_a_program_that_does_not_exist_cannot_be_started():
     assert trial == Trial(error="it cannot be started: no such file or directory")
 
 
+def answering(line, **more):
+    return tried(f"import sys; sys.stdin.readline(); print({line!r}, flush=True); sys.stdin.read()", **more)
+
+
 @pytest.mark.parametrize(
-    ("reply", "error"),
+    ("error", "refusal", "hint"),
     [
+        ({"message": "no canary-canary"}, "it answered initialize with an error, saying “no …”", ""),
+        (1, "it answered initialize with an error", ""),
+        ({"message": 0, "data": 1}, "it answered initialize with an error", ""),
         (
-            '{"id": "doctor-initialize", "error": {"message": "no"}}',
-            "it answered initialize with an error, saying “no”",
+            {"message": "mcp-auth-bridge: a sentence; hint: do it", "data": {"action": "do it"}},
+            "a sentence",
+            "do it",
         ),
-        ('{"id": "doctor-initialize", "error": 1}', "it answered initialize with an error"),
-        ('{"id": "doctor-initialize", "error": {"message": 1}}', "it answered initialize with an error"),
-        ("hello", "it wrote a line to stdout that is not a message: “hello”"),
     ],
 )
-def test_another_reply_is_a_failure(reply, error):
-    trial = tried(f"import sys; sys.stdin.readline(); print({reply!r}, flush=True); sys.stdin.read()")
-    assert trial.error == error
+def test_an_error_as_the_reply_is_told_with_the_bridges_own_hint(error, refusal, hint):
+    trial = answering(json.dumps({"id": "doctor-initialize", "error": error}), hidden=[Secret("canary-canary")])
+    assert (trial.refusal, trial.hint, trial.error, trial.silent) == (refusal, hint, "", False)
+
+
+def test_a_line_that_is_nested_too_deeply_is_a_failure():
+    assert answering("[" * 100_000).error.startswith("it wrote a line to stdout that is not a message: “[[")
+
+
+def test_a_line_that_is_no_message_is_a_failure():
+    assert answering("hello").error == "it wrote a line to stdout that is not a message: “hello”"
 
 
 def test_a_line_without_an_end_is_a_failure(monkeypatch):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mcp_auth_bridge.doctor import rules
 from mcp_auth_bridge.doctor.finding import Section, fail, ok, sign, warn
 from mcp_auth_bridge.doctor.rules import RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
@@ -29,7 +30,9 @@ def test_without_a_rule_the_first_failure_counts_before_any_warning():
         (Section.CLIENT, fail("late", "")),
     ]
     assert judge(seen, (), KNOWN) == Verdict(Blame.AUTHORIZATION_SERVER, "broken", "mend it")
-    assert judge(seen[:1], (), KNOWN) == Verdict(Blame.YOU, "careful", "look")
+    assert judge(seen[:1], (), KNOWN) == Verdict(
+        Blame.YOU, "nothing is broken, but careful", "look", urgency=Urgency.LATER
+    )
     assert judge([(Section.HERE, ok("fine"))], (), KNOWN).blame is Blame.NOTHING
 
 
@@ -39,7 +42,7 @@ def test_a_rule_about_later_harm_counts_after_every_failure_and_before_other_war
         (Section.HERE, warn("careful", "look")),
         (Section.WAY, warn("plain", "", sign(Symptom.PLAIN_HTTP, host="a"))),
     ]
-    assert judge(seen, (rule,), KNOWN) == Verdict(Blame.YOU, "a is plain", "encrypt")
+    assert judge(seen, (rule,), KNOWN) == Verdict(Blame.YOU, "a is plain", "encrypt", urgency=Urgency.LATER)
     assert judge([*seen, (Section.OAUTH, fail("broken", ""))], (rule,), KNOWN).sentence == "broken"
     now = Rule((Symptom.NO_LOGIN,), Blame.YOU, "log in", "-")
     assert judge([*seen, (Section.OAUTH, ok("x", sign(Symptom.NO_LOGIN)))], (rule, now), KNOWN).sentence == "log in"
@@ -50,6 +53,13 @@ def test_every_rule_can_be_filled_from_the_facts_of_its_symptoms(rule):
     signs = [sign(symptom, **{fact: f"<{fact}>" for fact in symptom.facts}) for symptom in rule.when]
     found = judge([(Section.SERVER, ok("x", *signs))], (rule,), KNOWN)
     assert (found.blame, bool(found.sentence), bool(found.step)) == (rule.blame, True, True)
+
+
+@pytest.mark.parametrize("rule", rules._HERE, ids=lambda rule: "+".join(symptom.value for symptom in rule.when))
+def test_a_rule_about_this_machine_quotes_nothing_about_a_server(rule):
+    """There may be none: the command line need not name one, or its settings may be broken."""
+    signs = [sign(symptom, **{fact: f"<{fact}>" for fact in symptom.facts}) for symptom in rule.when]
+    assert judge([(Section.HERE, fail("x", "", *signs))], (rule,), {"doctor": "<doctor>"}).sentence
 
 
 def test_no_rule_hides_a_later_one():

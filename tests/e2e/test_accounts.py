@@ -90,8 +90,8 @@ def test_a_login_that_the_server_refuses_is_explained_and_discarded(bridge, spoi
     done = bridge.run("login", "acme")
     assert done.returncode == 3
     assert "acme rejected even a freshly issued token (HTTP 401" in done.stderr
-    assert "): its aud is “https://another.example/mcp”" in done.stderr
-    assert f"not “{protected_server.url}”" in done.stderr
+    assert "): it was made for “another.example”" in done.stderr
+    assert f"not for “{protected_server.url}”" in done.stderr
     assert lines(bridge)["acme"]["state"] == "signed out"
     assert "signed in" not in bridge.launches[-1]["title"].lower()
 
@@ -121,5 +121,5 @@ def test_a_server_that_also_refuses_new_tokens_costs_one_rotation_and_is_explain
         for number in range(5):
             answer = client.call("whoami", request_id=number)
             assert answer["result"]["isError"]
-        assert "https://another.example/mcp" in text(answer)
+        assert "“another.example”" in text(answer)
     assert authorization_server.refreshes == {"success": 1}

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from canaries import found
 from faults.bridge import environment, home
-from faults.doctor_cases import CASES, Case
-from faults.site import Site
+from faults.doctor_cases import CASES, ELSEWHERE, NOT_MET, Case
+from faults.site import GOOD, KEY, Site
 from program import command
 
 pytestmark = pytest.mark.slow
@@ -95,3 +96,48 @@ def wrong(case: Case, outcome: Any) -> str:
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_verdict_names_the_cause_and_the_next_step(case: Case, outcomes: dict[str, Any]) -> None:
     assert wrong(case, outcomes[case.name]) == ""
+
+
+SECRETS = (
+    *(GOOD, KEY, "revoked-opaque-token-31", "old-opaque-token-99", "refresh-token-2b8e"),
+    *("jane@accounting.acme.example", "jane-of-accounting", "client-of-jane-55d1"),
+)
+"""What the cases hold that is secret, or names a person."""
+HOSTS = ("acme.example", "other.example", "team.example", "wifi.example", "no-such-host", "192.168.0.7")
+"""The hosts of the cases, apart from this machine itself."""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_bundle_holds_no_secret_no_person_no_host_and_no_folder(case: Case, outcomes: dict[str, Any]) -> None:
+    outcome = outcomes[case.name]
+    if isinstance(outcome, BaseException):
+        raise outcome
+    tokens = {value for name, value in case.environ(_Anywhere()).items() if name.endswith("_TOKEN")}
+    told = found(outcome.bundle.encode(), {*SECRETS, *tokens})
+    told += [
+        name for name in (*HOSTS, str(outcome.folder), "far") if re.search(rf"\b{re.escape(name)}\b", outcome.bundle)
+    ]
+    assert told == []
+
+
+class _Anywhere(Site):
+    """A site that is not started: for the variables of a case."""
+
+    port = 0
+
+
+@pytest.mark.timeout(900)
+def test_nineteen_of_twenty_verdicts_are_right_and_none_blames_the_wrong_one(outcomes: dict[str, Any]) -> None:
+    """The goal; the cases above show which ones are not."""
+    right = [case for case in CASES if not wrong(case, outcomes[case.name])]
+    blamed = [case.name for case in CASES if "blames" in wrong(case, outcomes[case.name])]
+    assert blamed == []
+    assert len(right) >= 0.95 * len(CASES)
+
+
+def test_every_row_of_the_fault_matrix_has_a_case_or_a_reason() -> None:
+    rows = [case.rows.partition("field")[0] for case in CASES]
+    played = {int(number) for each in rows for number in re.findall(r"(?<![\w.])(\d+)(?!\.\d)", each)}
+    assert sorted({*range(1, 75)} - played - ELSEWHERE.keys() - NOT_MET.keys()) == []
+    assert sorted(played & NOT_MET.keys()) == []

@@ -84,7 +84,7 @@ def test_status_and_logout_name_the_redis_that_holds_the_login_and_cannot_be_rea
         for machine in (folder, other):
             words = said(machine, "status")
             assert "signed in" in words
-            assert f"stored in the Redis server 127.0.0.1:{redis.port}, sealed with a key in the key file" in words
+            assert f"store: the Redis server 127.0.0.1:{redis.port}, sealed with a key in the key file" in words
         redis.kill()
         assert "refuses connections" in said(folder, "status")
         assert said(folder, "logout", "far").startswith("5 ")

@@ -76,7 +76,7 @@ def test_a_user_chooses_one_of_several_servers_by_number_or_name(desk):
             assert '"args": [\n        "run",\n        "suite"' in shown
             code, shown = await desk.type([(QUESTION, "7\n"), (QUESTION, "acne\n"), (QUESTION, "acme\n")], "login")
             assert code == 0, shown
-            assert "2  suite: signed in, valid until " in shown
+            assert "2  suite: signed in, valid for " in shown
             assert "“7” is not one of them\n" in shown
             assert "“acne” is not one of them; did you mean acme?\n" in shown
             assert set((await desk.states()).values()) == {"signed in", "static", "misconfigured"}

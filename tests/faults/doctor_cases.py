@@ -18,6 +18,7 @@ from faults.bridge import bridge_in
 from faults.server import head, plain, refusal, whole
 from faults.site import (
     GOOD,
+    KEY,
     OPENID,
     RESOURCE_METADATA,
     SERVER_METADATA,
@@ -26,17 +27,19 @@ from faults.site import (
     moved,
     page,
 )
+from namespaces import in_namespace, resolving
 
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump
 from mcp_auth_bridge.secret import Secret
 
 NOTHING, YOU, NETWORK = "nothing", "you", "network"
-ISSUER, SERVER, BRIDGE = "authorization_server", "server", "bridge"
+ISSUER, SERVER, UNKNOWN = "authorization_server", "server", "unknown"
 LOGIN = r"mcp-auth-bridge login far"
 
 BROWSER = '{ kind = "browser" }'
 OPEN = '{ kind = "none" }'
+_IN = {"auth": BROWSER}
 
 
 def bearer(reference: str) -> str:
@@ -76,19 +79,35 @@ class Case(NamedTuple):
 # What doctor answers to the rows of the relay's own matrix, if the whole endpoint has that fault.
 
 _BY_STATUS = {
-    400: ((SERVER,), "400"),
-    402: ((SERVER, YOU), "402"),
-    403: ((SERVER, YOU, NETWORK), "403"),
-    404: ((YOU,), "404"),
-    405: ((YOU,), "405"),
-    410: ((YOU, SERVER), "410"),
+    **dict.fromkeys((400, 402, 406, 409, 415, 418, 451), (SERVER, YOU, UNKNOWN)),
+    403: (SERVER, YOU, NETWORK, UNKNOWN),
+    404: (YOU,),
+    405: (YOU,),
+    410: (YOU, SERVER),
+    501: (SERVER, YOU),  # the answer of a server for files to any POST
+    302: (SERVER, NETWORK),
+    307: (SERVER, YOU),  # moved, or in a circle
 }
-_KINDS = {
-    matrix.UNKNOWN: ((SERVER, NETWORK), ""),
-    matrix.UPSTREAM: ((SERVER, NETWORK), ""),
-    matrix.LIMIT: ((SERVER,), ""),
-    matrix.SESSION: ((YOU, SERVER), ""),
-    matrix.BROKEN: ((SERVER, NETWORK), ""),
+"""Whose fault a status is. Nobody outside can tell whose fault some refusals are: then doctor says so."""
+_BY_KIND = {
+    matrix.UNKNOWN: (SERVER, NETWORK, UNKNOWN),
+    matrix.UPSTREAM: (SERVER, NETWORK),
+    matrix.SESSION: (YOU, SERVER),
+    matrix.BROKEN: (SERVER, NETWORK),
+}
+_OTHERWISE = {
+    "19 a web page": (YOU, NETWORK, SERVER),
+    "18 many bytes that are not HTTP": (YOU, SERVER),
+    "18 an unexpected session id": (SERVER,),  # the session that it opens cannot be used
+    **dict.fromkeys(
+        (
+            "13 a lost session: an error with another id",
+            "15 HTTP 400 with a version of the other era",
+            "26 an error under another id",
+        ),
+        (SERVER, UNKNOWN),
+    ),
+    "HTTP 503 with a date": (SERVER, YOU),  # its clock is days behind, or this machine's is ahead
 }
 
 
@@ -108,14 +127,10 @@ def _status_of(row: matrix.Row) -> int:
 def _of_matrix(row: matrix.Row) -> Case:
     first = row.name.partition(" ")[0]
     numbers = {"HTTP": "10, 11, 12"}.get(first, row.name.split(" ")[0].rstrip(","))
-    if row.call == matrix.OK:
-        return Case(f"relay: {row.name}", numbers, (NOTHING,), fault=_always(row.script))
-    status = _status_of(row)
     code = row.call if isinstance(row.call, int) else matrix.LIMIT
-    blame, word = _BY_STATUS.get(status) or _KINDS.get(code, ((SERVER,), ""))
-    if status >= 300 and not word:
-        word = str(status)
-    return Case(f"relay: {row.name}", numbers, blame, word, ".", _always(row.script))
+    blame = (NOTHING,) if row.call == matrix.OK else _BY_KIND.get(code, (SERVER, UNKNOWN))
+    blame = _OTHERWISE.get(row.name) or _BY_STATUS.get(_status_of(row)) or blame
+    return Case(f"relay: {row.name}", numbers, blame, ".", "" if NOTHING in blame else ".", _always(row.script))
 
 
 OF_THE_RELAY = [_of_matrix(row) for row in matrix.ROWS if matrix.LEGACY in row.eras]
@@ -143,12 +158,19 @@ def _only_http2() -> ssl.SSLContext:
     return context
 
 
-def _old_tls() -> ssl.SSLContext:
-    context = _context(CA, "127.0.0.1")
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1
-    return context
+def _old_tls(site: Site) -> None:
+    """The alert with which a server that speaks TLS 1.0 refuses a client that does not (RFC 8446 section 6)."""
+
+    async def refuse(reader: Any, writer: Any) -> None:
+        await reader.read(1 << 12)
+        writer.write(b"\x15\x03\x01\x00\x02\x02\x46")
+        await writer.drain()
+
+    site._forever = [refuse, matrix.HALF_CLOSE, _silent]
+
+
+async def _silent(reader: Any, _: Any) -> None:
+    await reader.read()
 
 
 def _trusted(folder: Path, _: Site) -> None:
@@ -170,10 +192,6 @@ def _elsewhere(url: str) -> Callable[[Path, Site], None]:
 
 def _down(folder: Path, site: Site) -> Any:
     return site.down()
-
-
-async def _silent(reader: Any, _: Any) -> None:
-    await reader.read()
 
 
 _FAR = "https://mcp.acme.example/mcp"
@@ -212,7 +230,7 @@ WAY = [
         "an expired certificate",
         "29",
         (SERVER,),
-        r"certificate.*expired|expired.*certificate",
+        r"certificate.*(expired|ended)",
         r"operator|renew",
         tls=_expired,
         network=TRUSTED,
@@ -245,14 +263,22 @@ WAY = [
         r"ca_file",
         tls=lambda: _context(OTHER_CA, "127.0.0.1"),
     ),
-    Case("TLS 1.0 only", "29", (SERVER,), r"TLS", ".", tls=_old_tls, network=TRUSTED, prepare=_trusted),
+    Case(
+        "TLS 1.0 only",
+        "29",
+        (SERVER,),
+        r"TLS|encryption",
+        ".",
+        _old_tls,
+        prepare=_elsewhere("https://127.0.0.1:PORT/mcp"),
+    ),
     Case(
         "HTTP/2 only",
         "28",
         (SERVER,),
         r"HTTP/2|HTTP/1\.1",
         ".",
-        _always([b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18), *matrix.BOTH[:0], matrix.CUT]),
+        _always([b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18), matrix.CUT]),
         tls=_only_http2,
         network=TRUSTED,
         prepare=_trusted,
@@ -290,6 +316,11 @@ WAY = [
 
 
 # The server
+
+
+def _named(name: str) -> Callable[[Path], list[str]]:
+    """The words with which `name` is this machine's; for the bridge it stays a name of another one."""
+    return lambda folder: resolving(folder / "hosts", name)
 
 
 def _answers(make: Callable[[Any], Any]) -> Callable[[Site], Any]:
@@ -347,16 +378,20 @@ AT_SERVER = [
     Case(
         "a captive portal",
         "19",
-        (NETWORK,),
-        r"page|portal|sign",
-        ".",
+        (NETWORK, UNKNOWN),
+        r"network",
+        "sign in",
         _answers(lambda _: moved(302, "http://portal.wifi.example/login")),
+        network="connect_timeout = 5",
+        prepare=_elsewhere('http://mcp.acme.example:PORT/mcp"\nallow_http = true # "'),
+        within=_named("mcp.acme.example"),
+        **_IN,
     ),
     Case(
         "nginx cannot reach what is behind it",
         "10, field relay/r05",
         (SERVER,),
-        r"502",
+        r"down|502",
         ".",
         _answers(lambda _: page(502, "502 Bad Gateway", b"Server: nginx")),
     ),
@@ -364,7 +399,7 @@ AT_SERVER = [
         "overloaded at the start",
         "11, field relay/r06",
         (SERVER,),
-        r"503",
+        r"not ready|503",
         r"again|later|operator",
         _answers(lambda _: head(503, b"Retry-After: 2")),
     ),
@@ -372,7 +407,7 @@ AT_SERVER = [
         "too many requests",
         "12",
         (SERVER, YOU),
-        r"429|too many",
+        r"limits|too many",
         r"again|later|wait",
         _answers(lambda _: head(429, b"Retry-After: 3600")),
     ),
@@ -389,9 +424,12 @@ AT_SERVER = [
         "https leads to http",
         "field relay/r15",
         (SERVER, YOU),
-        r"redirect",
+        r"http:|encrypt",
         ".",
-        _answers(lambda _: moved(301, "http://mcp.acme.example/mcp")),
+        _answers(lambda _: moved(301, "http://127.0.0.1/mcp")),
+        tls=lambda: _context(CA, "127.0.0.1"),
+        network=TRUSTED,
+        prepare=_trusted,
     ),
     Case(
         "another host has it now",
@@ -415,7 +453,7 @@ AT_SERVER = [
         "every request to the server times out in the gateway",
         "10",
         (SERVER,),
-        r"504",
+        r"slow|hangs|504",
         ".",
         _answers(lambda _: page(504, "504 Gateway Time-out")),
     ),
@@ -443,6 +481,17 @@ def _resource(**changes: Any) -> Callable[[Site], Any]:
         site.guard()
         site.publishes()
         site.documents[f"{RESOURCE_METADATA}{site.path}"] = document(site.resource(**changes))
+
+    return fault
+
+
+def _resource_alone(**changes: Any) -> Callable[[Site], Any]:
+    """As `_resource`; the authorization server is not at the MCP server's origin, where a client looks next."""
+
+    def fault(site: Site) -> None:
+        _resource(authorization_servers=[f"{site.origin}/as"], **changes)(site)
+        site.documents.pop(SERVER_METADATA)
+        site.documents[f"{SERVER_METADATA}/as"] = document(site.metadata(issuer=f"{site.origin}/as"))
 
     return fault
 
@@ -481,8 +530,7 @@ def _challenge_only(site: Site) -> None:
 def _behind_pages(site: Site) -> None:
     """claude-code #72673: a CDN's page instead of each document."""
     site.guard()
-    for place in (RESOURCE_METADATA, f"{RESOURCE_METADATA}/mcp", SERVER_METADATA, OPENID):
-        site.documents[place] = page(403)
+    site.default = page(403)
 
 
 def _says_unauthorized(site: Site) -> None:
@@ -498,10 +546,10 @@ def _says_unauthorized(site: Site) -> None:
     site.endpoint = endpoint
 
 
-_IN = {"auth": BROWSER}
 _WANTS = r"login|sign|log in"
 
 OAUTH = [
+    Case("credentials are wanted, and none are configured", "58", (YOU,), r"credential|login|sign", "auth", _guarded()),
     Case("a server that wants a login", "S5, field login/01, 03, 04", (YOU,), _WANTS, LOGIN, _guarded(), **_IN),
     Case("a challenge of another scheme", "field login/07", (YOU,), _WANTS, LOGIN, _challenge_only, **_IN),
     Case(
@@ -526,7 +574,7 @@ OAUTH = [
         "nothing is published",
         "S5, field login/05a",
         (SERVER,),
-        r"how to (log|sign) in|publish|OAuth",
+        r"(how|where) to (log|sign) in|publish|OAuth",
         ".",
         _bare(whole(401, b"text/plain", b"no")),
         operator=r"oauth-protected-resource",
@@ -563,12 +611,22 @@ OAUTH = [
         **_IN,
     ),
     Case(
-        "another issuer in its metadata",
+        "the issuer of every company, as at Entra",
         "field login/11a",
-        (ISSUER,),
-        r"issuer",
+        (SERVER, ISSUER),
+        r"login|issuer",
         ".",
         _guarded(issuer="https://login.acme.example/{tenantid}/v2.0"),
+        operator="issuer",
+        **_IN,
+    ),
+    Case(
+        "another issuer in its metadata",
+        "field login/11d",
+        (ISSUER,),
+        r"two names|issuer",
+        ".",
+        _guarded(issuer="https://login.acme.example"),
         operator="issuer",
         **_IN,
     ),
@@ -595,9 +653,9 @@ OAUTH = [
         "the metadata are of another resource",
         "field login/06c, 11c",
         (SERVER,),
-        r"resource",
+        r"resource|another server",
         ".",
-        _resource(resource="api://acme/mcp"),
+        _resource_alone(resource="api://acme/mcp"),
         operator="resource",
         **_IN,
     ),
@@ -605,9 +663,9 @@ OAUTH = [
         "the metadata are of the http twin",
         "field login/11c",
         (SERVER,),
-        r"resource",
+        r"resource|another server",
         ".",
-        _resource(resource="http://mcp.acme.example/mcp"),
+        _resource_alone(resource="http://mcp.acme.example/mcp"),
         operator="resource",
         **_IN,
     ),
@@ -615,7 +673,7 @@ OAUTH = [
         "no authorization server is named",
         "field login/05a",
         (SERVER,),
-        r"authorization",
+        r"authorization server|server that people log in",
         ".",
         _resource(authorization_servers=[]),
         operator="authorization_servers",
@@ -634,7 +692,7 @@ OAUTH = [
         "metadata that are no JSON",
         "field login/06d",
         (ISSUER,),
-        r"metadata|JSON",
+        r"metadata|JSON|publish",
         ".",
         _instead(server=plain(b"{oops"), openid=plain(b"{oops")),
         operator="oauth-authorization-server",
@@ -827,7 +885,7 @@ CREDENTIAL = [
     Case(
         "a token that is not valid yet",
         "47",
-        (YOU, ISSUER),
+        (YOU, ISSUER, UNKNOWN),
         r"not (yet )?valid|nbf|clock|before|yet",
         ".",
         lambda site: site.guard(lambda token: False),
@@ -876,7 +934,7 @@ CREDENTIAL = [
     Case(
         "a login whose token is refused",
         "36",
-        (YOU,),
+        (YOU, UNKNOWN),
         r"refuse",
         LOGIN,
         _revoked,
@@ -923,14 +981,12 @@ CREDENTIAL = [
     Case(
         "the server's clock lets a token expire at once",
         "47",
-        (YOU, SERVER, ISSUER),
+        (YOU, SERVER, UNKNOWN),
         r"clock",
         ".",
         lambda site: (_verifying(site), setattr(site, "skew", 86400)),
         environ=lambda site: {
-            "FAR_TOKEN": jwt.encode(
-                {"iss": site.origin, "aud": site.url, "exp": int(time.time()) + 600}, "k" * 32, "HS256"
-            )
+            "FAR_TOKEN": jwt.encode({"iss": site.origin, "aud": site.url, "exp": int(time.time()) + 600}, KEY, "HS256")
         },
         **FROM_ENVIRONMENT,
     ),
@@ -960,22 +1016,24 @@ def _config(change: Callable[[str], str]) -> Callable[[Path, Site], Any]:
 
 
 def _read_only(folder: Path) -> list[str]:
-    from namespaces import in_namespace
-
     mounts = f'mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} && exec "$@"'
     return [*in_namespace(), "sh", "-c", mounts, "-"]
 
 
 def _full(folder: Path) -> list[str]:
-    from namespaces import in_namespace
-
     filled = f"cp -r {folder}/. /mnt && mount -t tmpfs -o size=64k tmpfs {folder} && cp -r /mnt/. {folder}"
     fill = f"head -c 100000 /dev/zero > {folder}/filling 2>/dev/null"
     return [*in_namespace(), "sh", "-c", f'mount -t tmpfs tmpfs /mnt && {filled}; {fill}; exec "$@"', "-"]
 
 
-def _unreadable_key(folder: Path, _: Site) -> None:
-    (folder / "sealing.key").unlink()
+def _lost_key(folder: Path, site: Site) -> Any:
+    """A stored login whose key is gone. Without a login, a missing key is no fault: the first one makes it."""
+
+    async def prepare() -> None:
+        await _login()(folder, site)
+        (folder / "sealing.key").unlink()
+
+    return prepare()
 
 
 def _open_folder(folder: Path, site: Site) -> Any:
@@ -1015,7 +1073,7 @@ HERE = [
         ".",
         _guarded(),
         auth=BROWSER,
-        prepare=_unreadable_key,
+        prepare=_lost_key,
     ),
     Case(
         "a read-only home", "69", (YOU, NOTHING), r"", "", _guarded(), auth=BROWSER, prepare=_login(), within=_read_only
@@ -1037,3 +1095,37 @@ HERE = [
 ]
 
 CASES = [*WAY, *AT_SERVER, *OAUTH, *CREDENTIAL, *HERE, *OF_THE_RELAY]
+
+ELSEWHERE = {
+    8: "a peer that has vanished looks as silence does (8, 9)",
+    31: "another network is needed: tests/shell/net/test_dial.py, tests/doctor/test_addresses.py",
+    48: "a locked keyring is in tests/e2e/test_doctor_here.py",
+    53: "a browser is not opened: tests/doctor/test_browser.py",
+    56: "a port is not taken before a login: tests/oauth",
+    63: "its own stdout is in tests/e2e/test_doctor.py",
+    64: "its own stdout is in tests/e2e/test_doctor.py",
+    73: "a network file system is needed: tests/stores/test_folder.py",
+}
+"""The rows of hardening.md, section 2, that doctor meets in other tests."""
+
+NOT_MET = {
+    **dict.fromkeys((2, 4, 27), "doctor opens no stream that outlives its reply"),
+    7: "doctor uses no connection twice after a pause",
+    25: "doctor asks for nothing large",
+    **dict.fromkeys((38, 39, 42, 43, 44), "doctor redeems no refresh token, and sends no client's secret"),
+    50: "doctor reads the keyring once",
+    51: "doctor stores nothing",
+    **dict.fromkeys((52, 54, 55), "doctor opens no browser and listens to no callback"),
+    57: "the opening of an IDE is played by tests/shell/test_run_relay.py; doctor starts the entry as the IDE does",
+    **dict.fromkeys((59, 60, 61, 62, 65, 66, 67, 68), "doctor has no MCP client, and nothing that outlives it"),
+    72: "doctor keeps no stream open",
+    74: "doctor takes no lock",
+}
+"""The rows that doctor cannot meet, and why."""
+
+FIELD_NOT_MET = {
+    "login/08, 09, 10a, b, 11b, d, 12": "they need a registration, a token response or a browser's way back",
+    "relay/r01, r02, r03, r04, r08 to r14, r16, r17": "they need a call, or a second request in a session, of a client",
+    "safe/a1, a4": "they need a browser, or a client's line",
+}
+"""The scripts of field reports whose fault shows only after the requests of doctor."""

@@ -20,13 +20,15 @@ OPENID = "/.well-known/openid-configuration"
 GOOD = "opaque-token-that-is-good-7c1e"
 KEY = "the key with which this site signs its tokens"
 
+NOT_FOUND = whole(404, b"text/plain", b"not found")
+
 Answer = bytes | Callable[[Exchange], bytes] | Sequence[Any]
 
 
 class Site(FaultServer):
     """`documents` maps a path to its answer; `endpoint`, if set, answers every request to /mcp that is not for OPTIONS.
 
-    `skew` is added to the site's clock, in seconds.
+    `default` answers at all other paths. `skew` is added to the site's clock, in seconds.
     """
 
     def __init__(self, era: str = "legacy", tls: Any = None, name: str = "127.0.0.1") -> None:
@@ -35,6 +37,7 @@ class Site(FaultServer):
         self._name = name
         self.documents: dict[str, Answer] = {}
         self.endpoint: Callable[[Exchange], bytes | Sequence[Any] | None] | None = None
+        self.default: Answer = NOT_FOUND
         self.preflight: bytes | None = None
         self.skew = 0.0
         self.path = "/mcp"
@@ -67,6 +70,9 @@ class Site(FaultServer):
         """Publish both metadata documents; `changes` are members of the authorization server's, None leaves one out."""
         self.documents[f"{RESOURCE_METADATA}{self.path}"] = document(self.resource())
         self.documents[SERVER_METADATA] = document(self.metadata(**changes))
+        self.documents["/authorize"] = page(400, "Bad request")
+        self.documents["/token"] = document({"error": "invalid_request"}, 400)
+        self.documents["/register"] = document({"error": "invalid_client_metadata"}, 400)
 
     def resource(self, **changes: Any) -> dict[str, Any]:
         return changed({"resource": self.url, "authorization_servers": [self.origin]}, changes)
@@ -100,24 +106,23 @@ class Site(FaultServer):
         return right and claims.get("exp", 0) > time.time() + self.skew
 
     def _script(self, exchange: Exchange) -> Sequence[Any]:
+        script = self._undated(exchange)
+        return [self._dated(script[0], exchange), *script[1:]] if self.skew else script
+
+    def _undated(self, exchange: Exchange) -> Sequence[Any]:
         path = exchange.target.partition("?")[0]
         if path != self.path:
-            found = self.documents.get(path, NOT_FOUND)
-            return _script(answered(found, exchange))
+            return _script(answered(self.documents.get(path, self.default), exchange))
         if exchange.verb == "OPTIONS":
             return [self.preflight or whole(405, b"text/plain", b"no")]
         if self.endpoint is not None and (said := self.endpoint(exchange)) is not None:
             return _script(said)
-        script = super()._script(exchange)
-        return [self._dated(script[0], exchange), *script[1:]] if self.skew else script
+        return super()._script(exchange)
 
     def _dated(self, step: Any, exchange: Exchange) -> Any:
         sent = step(exchange) if isinstance(step, Made) else step
         date = email.utils.formatdate(time.time() + self.skew, usegmt=True)
         return sent.replace(b"\r\n", b"\r\nDate: " + date.encode() + b"\r\n", 1) if isinstance(sent, bytes) else sent
-
-
-NOT_FOUND = whole(404, b"text/plain", b"not found")
 
 
 def _script(answer: Any) -> Sequence[Any]:

@@ -245,6 +245,7 @@ def test_a_firewall_that_answers_everywhere_is_named():
     with pytest.raises(TheirProtocolError) as raised:
         found(*((place, BLOCKED) for place in places))
     assert "a firewall seems to answer programs" in raised.value.hint
+    assert raised.value.has_unclear_cause
 
 
 def test_an_authorization_server_where_no_user_could_log_in_is_refused():
@@ -261,8 +262,9 @@ def test_an_issuer_that_the_user_trusts_is_asked_where_the_server_publishes_noth
 
 def test_an_issuer_without_metadata_may_be_given_by_its_endpoints():
     script = [(f"{PRM}/a/b", resource()), (RFC8414, NOT_FOUND), (OIDC, NOT_FOUND)]
-    with pytest.raises(TheirProtocolError, match="publishes no metadata that can be used"):
+    with pytest.raises(TheirProtocolError, match="publishes no metadata that can be used") as raised:
         found(*script)
+    assert raised.value.has_unclear_cause
 
 
 def test_a_register_that_redirects_is_not_there():

@@ -77,6 +77,7 @@ def test_a_refusal_without_a_code_is_told_by_its_status_and_kind(response, words
     assert type(error) is UpstreamFailed
     assert words in error.message
     assert hint in error.hint
+    assert error.has_unclear_cause is ("firewall" in hint)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.error_text import LONGEST, redacted, saying, sentence
+from mcp_auth_bridge.oauth.error_text import LONGEST, redacted, redacted_quotations, saying, sentence
 from mcp_auth_bridge.secret import Secret
 
 ASCII = st.characters(max_codepoint=127)
@@ -103,6 +103,11 @@ def test_a_sent_secret_is_cut_out_of_it_however_it_is_spelled(echo):
     assert left.startswith("before ")
     assert left.endswith(" after")
     assert len("".join(char for char in left[7:-6] if char.isalnum())) <= 10, left  # “Bearer ” in Base64
+
+
+def test_a_secret_is_cut_out_of_the_quotations_of_a_message():
+    message = "acme-canary says “bad acme-canary” and “x”"
+    assert redacted_quotations(message, [Secret("acme-canary")]) == "acme-canary says “bad …” and “x”"
 
 
 def test_a_basic_credential_that_is_not_base64_hides_itself_alone():

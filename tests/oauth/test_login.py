@@ -43,7 +43,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.login import find_server, login
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.providers import ProviderOverrides
 from mcp_auth_bridge.oauth.session import Client
@@ -61,6 +61,13 @@ def test_a_first_login_binds_its_port_before_it_registers():
     assert session.scope == ASKED
     assert plain(asked[-1].form)["client_id"] == "new"
     assert plain(asked[-1].form)["redirect_uri"] == HERE
+
+
+def test_the_search_for_the_authorization_server_ends_before_anything_is_registered():
+    server = play(find_server(plan()), found())
+    assert (server.issuer, server.resource) == ("https://as.example", MCP)
+    with pytest.raises(TheirProtocolError, match="PKCE"):
+        play(find_server(plan()), found(code_challenge_methods_supported=None))
 
 
 def test_a_server_for_devices_only_refuses_a_browser_before_anything_is_registered():

@@ -27,6 +27,12 @@ RUN_BY = {
     "docs/architecture.md": {
         "interface": ("tests/properties/test_code_blocks.py", "test_an_interface_is_the_one_in_the_source"),
     },
+    "docs/doctor.md": {
+        "the report of S1": (
+            "tests/scenarios/test_doctor_verdicts.py",
+            "test_the_example_of_the_documentation_is_what_doctor_prints",
+        ),
+    },
     "docs/headless.md": {
         "toml": (HEADLESS, "test_a_configuration_is_valid"),
         "headless": (HEADLESS, "test_the_bridge_runs_without_a_user"),

@@ -40,9 +40,9 @@ except SystemExit as left:  # argparse ends --help and --version itself
 
 # The parser of the relay is not h11, which only a login needs.
 HEAVY = """
-    h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata webbrowser
-    http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email email.utils
-    xml tomlkit truststore certifi multiprocessing sqlite3
+    h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
+    webbrowser http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email
+    email.utils xml tomlkit truststore certifi multiprocessing sqlite3
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims

@@ -77,6 +77,7 @@ def test_a_page_in_the_place_of_a_message_may_be_a_portal(status):
     failure = verdict(status, PAGE)
     assert isinstance(failure.error, UpstreamFailed)
     assert "portal" in failure.error.hint
+    assert failure.error.has_unclear_cause
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,7 @@ def test_any_other_status_is_a_failure_with_what_to_do(status, headers, words):
     assert isinstance(failure, Failure)
     assert words in failure.error.message
     assert failure.error.hint
+    assert failure.error.has_unclear_cause is (status == 403)
     assert failure.error.status == status
     assert not failure.body_may_reply
 

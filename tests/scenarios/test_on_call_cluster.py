@@ -400,3 +400,50 @@ def test_no_source_starts_a_browser_opens_a_terminal_or_contacts_a_keyring(bridg
     assert started
     assert len([call for call in started if "/cat" in call]) == programs
     assert not [call for call in started if not re.search(r"/cat|python|mcp-auth-bridge|MCP_AUTH_BRIDGE", call)]
+
+
+# The examination
+
+
+@pytest.mark.parametrize(
+    ("server", "claims", "told"),
+    [
+        ("strict", {}, ("nothing", "nothing is wrong")),
+        ("strict", {"in": "-90"}, ("you", r"the token for prometheus expired 9\d seconds ago \(.*\)")),
+        (
+            "bound",
+            {"aud": "https://grafana.example/mcp"},
+            (
+                "you",
+                "the token was made for another service, grafana.example, and prometheus does not accept it",
+            ),
+        ),
+        (
+            "gateway",
+            {"iss": "Vendor"},
+            ("you", "prometheus does not know who made the token: its issuer is “Vendor”"),
+        ),
+    ],
+)
+def test_doctor_says_the_same_of_a_token_as_the_error(bridge, cluster, server, claims, told) -> None:
+    blame, sentence = told
+    audience = {"aud": url(cluster, server), **claims}
+    bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster, **audience)
+    configure(bridge, "prometheus", url(cluster, server), PLACEHOLDER)
+    done = bridge.run("doctor", "prometheus", "--json")
+    verdict = json.loads(done.stdout)["verdict"]
+    assert (verdict["blame"], done.returncode) == (blame, 0 if blame == "nothing" else 16)
+    assert re.fullmatch(sentence, verdict["sentence"])
+    assert bridge.environment["PROMETHEUS_TOKEN"] not in done.stdout
+    if blame != "nothing":
+        assert verdict["step"].endswith("replace the token, which comes from the environment variable PROMETHEUS_TOKEN")
+
+
+def test_an_error_of_unclear_cause_ends_with_the_examination_that_finds_it(bridge, cluster) -> None:
+    bridge.environment["PROMETHEUS_TOKEN"] = "5f3a9c0e77d14b52a1e6"
+    configure(bridge, "prometheus", url(cluster, "strict"), PLACEHOLDER)
+    line, _ = failure(bridge, "prometheus")
+    assert line["action"].endswith("; to find the cause, run: mcp-auth-bridge doctor prometheus")
+    bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster, **{"in": "-90"})
+    line, _ = failure(bridge, "prometheus")
+    assert "doctor" not in line["action"]

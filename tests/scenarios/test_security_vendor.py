@@ -1,7 +1,10 @@
 """Scenario S1, variant (b): a vendor's server with an organisation's header and a login (security_vendor.py)."""
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -188,3 +191,107 @@ def test_before_the_fix_the_refused_token_of_the_other_api_is_explained_by_its_i
         told = error(client.initialize())
         assert (client.close(), told["data"]["code"]) == (13, "unknown_issuer")
     assert "its issuer is “Vendor”, which the server does not know" in told["message"]
+
+
+# The examination
+
+HEADER_STEP = (
+    f'add --header \'{HEADER}: …\' to the command, or the line headers = {{ "{HEADER}" = "…" }} to the server\'s table'
+    " in the configuration, with your organisation's value"
+)
+AUDIENCE = CLAIMS["aud"]
+REPLACE = "replace the token, which comes from the environment variable ACME_TOKEN"
+
+
+def examined(bridge) -> tuple[str, str, str, dict[str, dict[str, Any]]]:
+    """The verdict of `doctor`, and the findings about the credential."""
+    done = bridge.run("doctor", "acme", "--json")
+    report = json.loads(done.stdout)
+    verdict = report["verdict"]
+    assert done.returncode == (0 if verdict["blame"] == "nothing" else 16), done.stderr
+    assert bridge.environment["ACME_TOKEN"] not in done.stdout
+    findings = {each["check"]: each for each in report["findings"] if each["section"] == "credential"}
+    return verdict["blame"], verdict["sentence"], verdict["step"], findings
+
+
+@pytest.fixture
+def holding(bridge, vendor) -> Any:
+    """Returns a function that configures the token, with `claims`, and `headers`, at a vendor in a state."""
+
+    def hold(state: str, headers: dict[str, str] | None, **claims: Any) -> None:
+        vendor.control(["renew", *([] if state == "published" else [state])])
+        bridge.environment["ACME_TOKEN"] = jwt.encode({**CLAIMS, **claims}, KEY, "HS256")
+        bridge.add_server("acme", url(vendor), headers, **{"auth.kind": "bearer", "auth.token": "env:ACME_TOKEN"})
+
+    return hold
+
+
+def test_doctor_answers_what_is_in_the_token_and_whose_fault_it_is(bridge, vendor, holding) -> None:
+    holding("closed", OURS, exp=int(time.time()) + 3130)
+    blame, sentence, step, findings = examined(bridge)
+    assert blame == "you"
+    assert sentence == f"the token was made for another service, {AUDIENCE}, and acme does not accept it"
+    assert step == (
+        f"get a token that was made for {url(vendor)}, then {REPLACE}; if its operator says that this one should work,"
+        " send the text that this prints: mcp-auth-bridge doctor acme --for-operator"
+    )
+    assert findings["token"]["says"].startswith("a JWT of “Vendor”, valid for 52 more minutes (until ")
+    issuer, audience, expiry, scopes = findings["token"]["details"]
+    assert issuer == "iss “Vendor”: who made the token; the server does not say whom it trusts"
+    assert audience == f"aud “{AUDIENCE}”: another service, and not “{url(vendor)}”"
+    assert expiry.startswith("exp: valid for 52 more minutes (until ")
+    assert scopes == "scope “read:data read:platform”"
+    assert findings["kind"]["details"] == [f"the header {HEADER}, from the environment variable ACME_ORG"]
+
+
+def test_doctor_names_the_missing_header_before_any_guess_about_the_token(bridge, holding) -> None:
+    for state, words in (("closed", "RBAC: access denied"), ("accepting", "Jwt issuer is not configured")):
+        holding(state, None)
+        blame, sentence, step, _ = examined(bridge)
+        assert (blame, step) == ("you", HEADER_STEP)
+        assert HEADER in sentence
+        assert words in sentence
+
+
+def test_doctor_names_an_expired_token_before_the_header(bridge, holding) -> None:
+    holding("accepting", None, exp=int(time.time()) - 3 * 86400 - 60)
+    blame, sentence, step, _ = examined(bridge)
+    assert (blame, step) == ("you", REPLACE)
+    assert sentence.startswith("the token for acme expired 3 days ago (")
+
+
+def test_doctor_leads_from_a_token_of_another_service_to_the_login_that_the_server_offers(bridge, holding) -> None:
+    holding("published", OURS)
+    blame, sentence, step, _ = examined(bridge)
+    assert blame == "you"
+    assert sentence.endswith(f"another service, {AUDIENCE}, and acme does not accept it, but offers a login")
+    assert step == "remove auth from [servers.acme], then run: mcp-auth-bridge login acme"
+    holding("walled", OURS)
+    assert examined(bridge)[2].startswith("get a token that was made for ")
+
+
+def test_doctor_finds_nothing_wrong_after_the_fix(bridge, holding) -> None:
+    holding("accepting", OURS)
+    blame, _, _, findings = examined(bridge)
+    assert blame == "nothing"
+    assert findings["acceptance"]["says"] == "the server accepts it"
+
+
+def test_doctor_finds_a_login_that_is_refused_and_changes_nothing(bridge, vendor) -> None:
+    bridge.environment["ACME_TOKEN"] = "not used"
+    bridge.add_server("acme", url(vendor), OURS)
+    bridge.login("acme")
+    assert examined(bridge)[0] == "nothing"
+    vendor.control(["refuse_tokens", "reset"])
+    records = {path: path.read_bytes() for path in (bridge.home / "records").rglob("*") if path.is_file()}
+    blame, sentence, step, _ = examined(bridge)
+    assert blame == "unknown"
+    assert sentence.startswith(
+        "acme refuses the token of your login, saying “Jwt issuer is not configured”; it is opaque"
+    )
+    assert step.endswith("log in again if that does not help: mcp-auth-bridge tools acme")
+    posted = [each["path"] for each in vendor.control()["requests"] if each["http"] == "POST"]
+    assert "/oauth/register" not in posted
+    assert {path: path.read_bytes() for path in (bridge.home / "records").rglob("*") if path.is_file()} == records
+    assert bridge.run("tools", "acme").returncode == 0
+    assert examined(bridge)[0] == "nothing"

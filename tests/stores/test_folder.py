@@ -3,11 +3,12 @@
 import errno
 import os
 import re
+import stat
 
 import pytest
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.folder import LIMIT, Folder, OpenFolder, hashed_name
+from mcp_auth_bridge.stores.folder import LIMIT, Folder, OpenFolder, hashed_name, open_folder
 
 
 @pytest.fixture
@@ -26,6 +27,14 @@ def test_a_folder_that_is_not_there_is_empty_and_made_by_the_first_write(folder)
     folder.write("a", b"data", "temporary")
     folder.verify()
     assert (folder.names(), folder.read("a"), folder.read("b")) == (["a"], b"data", None)
+
+
+def test_the_size_of_a_file_is_told_and_a_link_is_not_followed(folder, tmp_path):
+    folder.write("a", b"data", "temporary")
+    (folder.path / "link").symlink_to(tmp_path)
+    with open_folder(folder.path) as opened:
+        assert opened.status("a").st_size == 4
+        assert stat.S_ISLNK(opened.status("link").st_mode)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(folder, monkeypatch):

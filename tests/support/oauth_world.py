@@ -1,6 +1,7 @@
 """OAuth servers without sockets, for the checks of doctor: a table of addresses, and evidence about an MCP server."""
 
 import anyio
+import msgspec
 from examining import evidence_of
 from playing import NOT_FOUND, answer
 
@@ -12,9 +13,11 @@ from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.doctor.once import Once
+from mcp_auth_bridge.doctor.rules import RULES
+from mcp_auth_bridge.doctor.verdict import judge
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.challenge import parse_challenges
+from mcp_auth_bridge.oauth.challenge import choose_challenge
 
 MCP, AS = "https://mcp.example/a/mcp", "https://as.example"
 PRM, ROOT_PRM = (f"https://mcp.example/.well-known/oauth-protected-resource{path}" for path in ("/a/mcp", ""))
@@ -74,14 +77,23 @@ class World(Archive):
 
 def refused(*fields, status=401):
     """The answers of a server that refuses a stranger, with these `WWW-Authenticate` fields."""
-    challenge = next(iter(parse_challenges(fields)), None)
-    refusal = Refusal(status, challenge, {}, words="sign in")
-    return _answers(Answer("POST initialize", status, {"www-authenticate": fields}, refusal=refusal))
+    return answering(Refusal(status, choose_challenge(fields), {}, words="sign in"), *fields)
+
+
+def answering(refusal, *fields):
+    """The answers of a server that refuses a stranger with `refusal`."""
+    return _answers(Answer("POST initialize", refusal.status, {"www-authenticate": fields}, refusal=refusal))
 
 
 def served():
     """The answers of a server that serves everyone."""
     return _answers(Answer("POST initialize", 200), Session({"initialize": b"{}"}))
+
+
+def accepted():
+    """The answers of a server that refuses a stranger, and accepts the credential."""
+    opened, session = Answer("POST initialize", 200), Session({"initialize": b"{}"})
+    return msgspec.structs.replace(refused(), credential=opened, session=session)
 
 
 def cut_off(error):
@@ -116,3 +128,9 @@ def looked(look, found):
 
 def symptoms(finding):
     return [each.symptom for each in finding.signs]
+
+
+def judged(finding):
+    """The verdict on a finding alone."""
+    known = {"server": "acme", "url": MCP, "origin": "https://mcp.example", "login": "LOGIN", "doctor": "DOCTOR"}
+    return judge([(Section.OAUTH, finding)], RULES, known)

@@ -22,13 +22,15 @@ def log_in(context, target, **more):
     profile = known or Profile(
         name=target, url=parse_server_url(target, "a test", Purpose.PLAIN_SERVER), store=context.config.store
     )
-    session = Session(
-        resource=profile.url.resource,
-        issuer="https://as.example",
-        token_endpoint="https://as.example/token",
-        client=Client(issuer="https://as.example", id="c"),
-        access=Secret("AT"),
-        obtained_at=0.0,
-        **{"refresh": Secret("RT"), "expires_at": time.time() + 3600, **more},
-    )
+    usual = {
+        "resource": profile.url.resource,
+        "issuer": "https://as.example",
+        "token_endpoint": "https://as.example/token",
+        "client": Client(issuer="https://as.example", id="c"),
+        "access": Secret("AT"),
+        "obtained_at": 0.0,
+        "refresh": Secret("RT"),
+        "expires_at": time.time() + 3600,
+    }
+    session = Session(**{**usual, **more})
     store_of(context).save(Bridge(profile, context).record, dump(session), None)

@@ -35,9 +35,12 @@ def test_a_leak_is_reported_by_its_place_without_the_secret(tmp_path):
     bridge(tmp_path, str(tmp_path), b"signed in; not spent " + SECRET.encode())
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory/x.json").write_text(json.dumps(SECRET))
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log/bridge-1.jsonl").write_text(f"{SECRET}\n")
     heard, *told = report(tmp_path)
     assert heard == "1 bridges had 2 secrets and said 0 KiB"
-    assert told == ["LEAK in stdout or stderr of status: 1 secrets", "LEAK in memory/x.json of status: 1 secrets"]
+    places = ("stdout or stderr", "memory/x.json", "log/bridge-1.jsonl")
+    assert told == [f"LEAK in {place} of status: 1 secrets" for place in places]
 
 
 def test_a_command_line_is_searched_too(tmp_path):

@@ -73,9 +73,14 @@ class LogFiles:
         return f"{self._stem}.{number}{_SUFFIX}" if number else f"{self._stem}{_SUFFIX}"
 
 
+def is_log_file(name: str) -> bool:
+    """Whether a file of this `name` is one of the bridge's log files. Their names sort by the start of the process."""
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
 def _prune(folder: OpenFolder, own: str) -> None:
     """Remove the oldest files beyond each limit; those that begin with `own` stay."""
-    names = [name for name in folder.names() if name.startswith(_PREFIX) and name.endswith(_SUFFIX)]
+    names = [name for name in folder.names() if is_log_file(name)]
     limit, size = time.time() - OLDEST, 0
     for number, name in enumerate(reversed(names)):
         if name.startswith(own):

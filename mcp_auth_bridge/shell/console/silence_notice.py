@@ -11,6 +11,9 @@ SECONDS = 5.0
 
 _enabled = False
 
+_awaited: set[str] = set()
+"""The origins of which a notice is due: one is enough for requests that wait side by side."""
+
 
 def enable() -> None:
     """Turn notices on for the rest of the process. `run` leaves them off: a client waits there, and not a user."""
@@ -21,12 +24,14 @@ def enable() -> None:
 @contextmanager
 def announce_wait(origin: str) -> Iterator[None]:
     """Tell the user if the block, which waits for a response from `origin`, takes longer than `SECONDS`."""
-    if not _enabled:
+    if not _enabled or origin in _awaited:
         yield
         return
     words = f"{origin} has not answered for {SECONDS:g} seconds; still waiting"
     timer = asyncio.get_running_loop().call_later(SECONDS, terminal.say, words)
+    _awaited.add(origin)
     try:
         yield
     finally:
+        _awaited.discard(origin)
         timer.cancel()

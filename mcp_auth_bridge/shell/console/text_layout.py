@@ -58,7 +58,7 @@ def _wrap(text: str, columns: int, first: str, indent: str) -> Iterator[str]:
     line = first
     for blanks, word in re.findall(r"( *)(\S+)", text):
         alone = _URL.fullmatch(word) is not None and len(word) > columns // 2
-        if line == indent:  # a new line begins without the blanks before its word
+        if line == indent or (line == first and len(first) <= len(indent)):  # another line would have no more room
             line += word
         elif line.strip() and (alone or len(f"{line}{blanks}{word}") > columns):
             yield line.rstrip()

@@ -22,6 +22,10 @@ class Fault(enum.StrEnum):
     SILENT = "silent"
     """It is neither accepted nor refused."""
     NO_ROUTE = "no_route"
+    FORBIDDEN = "forbidden"
+    """This machine does not allow it."""
+    TOO_MANY_FILES = "too_many_files"
+    """This process may not open another socket."""
     HUNG_UP = "hung_up"
     """It was accepted, and ended before it was ready."""
     PROXY_WANTS_LOGIN = "proxy_wants_login"
@@ -51,6 +55,19 @@ _UNCLEAR = (
     Fault.BROKEN_OFF,
 )
 """They may have several causes: a firewall, a proxy that intercepts TLS, the server itself."""
+
+
+OF_CERTIFICATES = frozenset(
+    (
+        Fault.NOT_YET_VALID,
+        Fault.EXPIRED,
+        Fault.SELF_SIGNED,
+        Fault.UNKNOWN_ISSUER,
+        Fault.OTHER_HOST,
+        Fault.CERTIFICATE_REFUSED,
+    )
+)
+"""The faults of a server's certificate."""
 
 
 class ConnectFailed(Unreachable):
@@ -119,7 +136,14 @@ _HANDSHAKES = {
 }
 
 _NO_ROUTE = _Reason(Fault.NO_ROUTE, "there is no route to {}", "check the network and VPN")
-_FULL = _Reason(Fault.OTHER, "no connection to {}: this process has too many open files", "raise the limit (ulimit -n)")
+_FORBIDDEN = _Reason(
+    Fault.FORBIDDEN,
+    "this machine does not allow a connection to {}",
+    "check its firewall, and the sandbox of the program that started the bridge",
+)
+_FULL = _Reason(
+    Fault.TOO_MANY_FILES, "no connection to {}: this process has too many open files", "raise the limit (ulimit -n)"
+)
 _HUNG_UP = _Reason(
     Fault.HUNG_UP,
     "{} hung up while the connection was made",
@@ -141,6 +165,8 @@ _SYSTEM = {
     errno.ENETUNREACH: _NO_ROUTE,
     errno.EADDRNOTAVAIL: _NO_ROUTE,
     errno.EINVAL: _NO_ROUTE,  # a blackhole route
+    errno.EPERM: _FORBIDDEN,  # a firewall of Linux, or a sandbox
+    errno.EACCES: _FORBIDDEN,
     errno.EMFILE: _FULL,
     errno.ENFILE: _FULL,
     errno.ECONNRESET: _HUNG_UP,

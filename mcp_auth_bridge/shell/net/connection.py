@@ -20,8 +20,8 @@ from mcp_auth_bridge.shell.net.connection_state import after
 from mcp_auth_bridge.shell.net.request_head import RequestHead
 from mcp_auth_bridge.shell.net.response_parser import (
     HEAD_LIMIT,
+    HTTP_1,
     Head,
-    HeadTooLarge,
     ResponseInvalid,
     ResponseParser,
     TwoLengths,
@@ -182,8 +182,6 @@ class Connection(asyncio.BufferedProtocol):
     def _parsed_head(self) -> Head | None:
         try:
             return self._parser.head(self._method)
-        except HeadTooLarge:
-            raise response_errors.large_head_error(self.peer, HEAD_LIMIT) from None
         except TwoLengths:
             raise response_errors.two_lengths_error(self.peer) from None
         except ResponseInvalid:
@@ -224,18 +222,30 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.resume_reading()
 
     def _error(self) -> BridgeError:
-        """Why there is no next event."""
-        if self._parser.received.startswith(b"\x15\x03"):  # a TLS alert record
-            return response_errors.spoke_tls_error(self.peer)
-        if self._is_http_2():
-            return response_errors.spoke_http_2_error(self.peer)
+        """Why nothing more can be parsed."""
+        if (other := self._error_of_another_kind()) is not None:
+            return other
         if self._malformed:
-            return response_errors.malformed_error(self.peer)
+            return response_errors.malformed_error(self.peer, is_http=True)
         if self.crossed:
             return response_errors.crossed_error(self.peer)
         if self._peer_state is states.CERTIFICATE_MISSING:
             return response_errors.missing_certificate_error(self.peer)
         return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
+
+    def _error_of_another_kind(self) -> BridgeError | None:
+        """Why what came is not a response that the bridge reads, None if it may be the beginning of one."""
+        unread = self._parser.received
+        if unread.startswith(b"\x15\x03"):  # a TLS alert record
+            return response_errors.spoke_tls_error(self.peer)
+        if self._is_http_2():
+            return response_errors.spoke_http_2_error(self.peer)
+        if self._exchange is not states.AWAITING_HEAD:
+            return None
+        begun = unread.lstrip(b"\r\n")[: len(HTTP_1)]
+        if begun and not HTTP_1.startswith(begun):  # such as the greeting of an SSH server
+            return response_errors.malformed_error(self.peer, is_http=False)
+        return response_errors.large_head_error(self.peer, HEAD_LIMIT) if len(unread) > HEAD_LIMIT else None
 
     def _is_http_2(self) -> bool:
         """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""

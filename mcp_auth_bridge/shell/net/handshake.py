@@ -12,7 +12,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.http_syntax import USER_AGENT
-from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault
+from mcp_auth_bridge.shell.net.connect_errors import OF_CERTIFICATES, ConnectFailed, Fault
 from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
 from mcp_auth_bridge.shell.net.dial import connect
 from mcp_auth_bridge.shell.net.network import Network
@@ -23,19 +23,11 @@ from mcp_auth_bridge.urls import Url
 LIMIT = 4.0
 """Seconds for one connection."""
 
-_ALERT_PATIENCE = 0.25  # seconds, besides the time of two handshakes, for an alert that follows the handshake
+_ALERT_PATIENCE = 0.25  # seconds, besides one round trip, for an alert that follows the handshake
 
-_DATE_PATIENCE = 2.0  # seconds for a response that may show the server's time
+_ANSWER_PATIENCE = 2.0  # seconds for a response that may explain a failure
 _DER = 2  # ENCODING_DER of Python's _ssl
 
-_OF_CERTIFICATES = {
-    Fault.NOT_YET_VALID,
-    Fault.EXPIRED,
-    Fault.SELF_SIGNED,
-    Fault.UNKNOWN_ISSUER,
-    Fault.OTHER_HOST,
-    Fault.CERTIFICATE_REFUSED,
-}
 _OF_TIME = {Fault.NOT_YET_VALID, Fault.EXPIRED}
 
 
@@ -50,6 +42,10 @@ class Handshake(msgspec.Struct, frozen=True):
     certificates: tuple[bytes, ...] = ()
     # The time by the server's own clock, in seconds since the epoch, if that may explain the failure; else None.
     server_time: float | None = None
+    # The status of the response of an untrusted server, 0 if it sent none.
+    status: int = 0
+    # The URL to which that response redirects, "" for none. It comes from the server: it is for `quoted`.
+    location: str = ""
     # Why it failed, None if it did not.
     error: BridgeError | None = None
 
@@ -74,11 +70,13 @@ async def shake_hands(network: Network, url: Url, proxy: Proxy | None, limit: fl
     try:
         async with _connected(Network(settings), url, proxy) as connection:
             seconds = loop.time() - began
-            error = None if settings.client_certificate else await _alert(connection, _ALERT_PATIENCE + 2 * seconds)
-            return Handshake(_version(connection), seconds, _chain(connection), error=error)
+            version, error = _version(connection), None
+            if version == "TLSv1.3" and not settings.client_certificate:
+                error = await _alert(connection, _ALERT_PATIENCE + seconds / 2)  # two round trips took `seconds`
+            return Handshake(version, seconds, _chain(connection), error=error)
     except BridgeError as error:
         failed = Handshake(seconds=loop.time() - began, error=error)
-        if isinstance(error, ConnectFailed) and error.fault in _OF_CERTIFICATES:
+        if isinstance(error, ConnectFailed) and error.fault in OF_CERTIFICATES:
             return await _without_verification(_Unverified(settings), url, proxy, error, failed)
         return failed
 
@@ -90,9 +88,7 @@ async def _without_verification(
     with contextlib.suppress(BridgeError):
         async with _connected(network, url, proxy) as connection:
             seen = msgspec.structs.replace(failed, version=_version(connection), certificates=_chain(connection))
-            if error.fault in _OF_TIME:
-                return msgspec.structs.replace(seen, server_time=await _server_time(connection, url))
-            return seen
+            return await _with_answer(connection, url, error.fault, seen)
     return failed
 
 
@@ -117,19 +113,33 @@ async def _alert(connection: Connection, patience: float) -> ConnectFailed | Non
     except ConnectFailed as error:
         return error
     except (BridgeError, TimeoutError):
-        return None
+        pass  # the server waits for a request, or is tired of waiting
     return None
 
 
-async def _server_time(connection: Connection, url: Url) -> float | None:
-    """The server's clock by the `Date` of a response (RFC 9110 section 6.6.1), to a request without any secret."""
+async def _with_answer(connection: Connection, url: Url, fault: Fault, seen: Handshake) -> Handshake:
+    """`seen` with what an untrusted server answers to a request without any secret."""
     headers = [(b"Host", url.authority.encode()), (b"User-Agent", USER_AGENT.encode())]
     connection.write(request_head("HEAD", "/", headers), b"")
     try:
-        async with asyncio.timeout(_DATE_PATIENCE):
+        async with asyncio.timeout(_ANSWER_PATIENCE):
             head = await connection.read_head()
-        return parsedate_to_datetime(dict(head.headers)[b"date"].decode()).timestamp()
-    except (BridgeError, TimeoutError, KeyError, ValueError):
+    except (BridgeError, TimeoutError):
+        return seen
+    fields = {name: value.decode("latin-1") for name, value in head.headers}
+    return msgspec.structs.replace(
+        seen,
+        server_time=_moment(fields.get(b"date", "")) if fault in _OF_TIME else None,
+        status=head.status,
+        location=fields.get(b"location", "") if head.status // 100 == 3 else "",
+    )
+
+
+def _moment(date: str) -> float | None:
+    """A `Date` (RFC 9110 section 6.6.1) in seconds since the epoch, None if it cannot be read."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
         return None
 
 

@@ -27,9 +27,20 @@ def two_lengths_error(peer: str) -> TheirProtocolError:
     return TheirProtocolError(f"{peer} sent a response that gives its length in two ways", hint)
 
 
-def malformed_error(peer: str) -> TheirProtocolError:
-    hint = "check the url and its port: perhaps no web server listens there"
-    return TheirProtocolError(f"{peer} sent a response that is not valid HTTP/1.1", hint)
+class NotHttp(TheirProtocolError):
+    """What came does not even begin like a response of HTTP/1."""
+
+
+class Http2Only(TheirProtocolError):
+    """The server speaks HTTP/2 and nothing else."""
+
+
+def malformed_error(peer: str, *, is_http: bool) -> TheirProtocolError:
+    """`is_http` is whether it begins like a response of HTTP/1 (RFC 9112 section 4)."""
+    message = f"{peer} sent a response that is not valid HTTP/1.1"
+    if is_http:
+        return TheirProtocolError(message, "contact the server's operator: it, or a proxy in front of it, has a fault")
+    return NotHttp(message, "check the url and its port: perhaps no web server listens there")
 
 
 def spoke_tls_error(peer: str) -> TheirProtocolError:
@@ -37,10 +48,10 @@ def spoke_tls_error(peer: str) -> TheirProtocolError:
     return TheirProtocolError(f"{peer} speaks TLS, but its url says http://", "write https:// in its url")
 
 
-def spoke_http_2_error(peer: str) -> TheirProtocolError:
+def spoke_http_2_error(peer: str) -> Http2Only:
     """The response was a frame of HTTP/2 (RFC 9113 section 3.4)."""
     hint = "the server's operator has to allow HTTP/1.1, at the server or at a proxy in front of it"
-    return TheirProtocolError(f"{peer} speaks HTTP/2 only, and the bridge speaks HTTP/1.1", hint)
+    return Http2Only(f"{peer} speaks HTTP/2 only, and the bridge speaks HTTP/1.1", hint)
 
 
 def large_head_error(peer: str, limit: int) -> LimitExceeded:

@@ -14,6 +14,9 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 HEAD_LIMIT = 64 * 1024
 """Bytes of a head, and of what is between two chunks or behind the last one."""
 
+HTTP_1 = b"HTTP/1."
+"""The beginning of each response (RFC 9112 section 4)."""
+
 _SLICE = 16 * 1024  # bytes of a chunked body at a stretch
 _DENSE = 64  # line ends in a slice; one with more may hold a chunk for each byte
 _SMALL_SLICE = 256  # bytes of such a body at a stretch
@@ -165,7 +168,7 @@ class _Llhttp:
 
     def head(self, text: bytes) -> Head:
         """Read the whole head. Raises `ResponseInvalid`."""
-        if not text.startswith(b"HTTP/1."):
+        if not text.startswith(HTTP_1):
             raise ResponseInvalid
         try:
             self._parser.feed_data(text)

@@ -21,6 +21,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 def said(monkeypatch, capsys):
     """A call returns the lines written since the last one, decoded."""
     monkeypatch.setattr(terminal, "_format", JsonLines())
+    monkeypatch.setattr(terminal, "_doctor", "")  # another test may have chosen a server
 
     def lines():
         decoded = [json.loads(line) for line in capsys.readouterr().err.splitlines()]

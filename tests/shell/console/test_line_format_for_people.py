@@ -1,5 +1,6 @@
 """Stderr for people: each line of a log has the prefix, and a terminal has it once."""
 
+import json
 import os
 import re
 import sys
@@ -50,6 +51,18 @@ def test_lines_of_another_process_of_the_bridge_are_passed_on_as_they_are(lines,
     terminal.pass_on("as it is\nand this\n")
     terminal.pass_on("")
     assert capsys.readouterr().err == "as it is\nand this\n"
+
+
+def test_json_of_another_process_of_the_bridge_is_written_as_text(people, capsys):
+    about = {"time": "2026-01-01T00:00:01.002Z", "server": "acme"}
+    event = {**about, "level": "debug", "event": "oauth", "status": 200, "url": "https://as.example/token"}
+    error = {**about, "level": "error", "message": "a fault of the bridge itself", "code": "internal"}
+    terminal.pass_on("".join(f"{json.dumps(line)}\n" for line in (event, error)) + '{"other": 1}\n')
+    assert capsys.readouterr().err.splitlines() == [
+        f"{PREFIX}debug 00:00:01.002Z oauth status=200 url=https://as.example/token",
+        f"{PREFIX}a fault of the bridge itself",
+        '{"other": 1}',
+    ]
 
 
 @pytest.mark.parametrize("make", [TextLines, JsonLines])

@@ -18,6 +18,7 @@ def said(monkeypatch, tmp_path):
     """Begins a log; a call returns its lines so far, decoded."""
     log = LogLines(tmp_path / "log")
     monkeypatch.setattr(terminal, "_log", log)
+    monkeypatch.setattr(terminal, "_doctor", "")  # another test may have chosen a server
 
     def read():
         log._file.flush(60)

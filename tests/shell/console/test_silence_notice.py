@@ -61,3 +61,15 @@ async def test_without_enabling_and_for_a_server_that_responds_there_is_no_notic
             assert await collect(remote.post(CALL, {})) == [ANSWER]
             silence_notice.enable()
     assert said.empty()
+
+
+@story
+async def test_requests_that_wait_side_by_side_are_announced_once(said):
+    silence_notice.enable()
+    with silence_notice.announce_wait("https://far.example"), silence_notice.announce_wait("https://far.example"):
+        assert "https://far.example" in await said.get()
+        with silence_notice.announce_wait("https://other.example"):
+            assert "https://other.example" in await said.get()
+    assert said.empty()
+    with silence_notice.announce_wait("https://far.example"):
+        assert "https://far.example" in await said.get()

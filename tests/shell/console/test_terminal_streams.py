@@ -1,6 +1,7 @@
 """The three streams of the process: closed ones are filled, results leave whole, and typed lines arrive as lines."""
 
 import asyncio
+import json
 import os
 import select
 import sys
@@ -169,6 +170,31 @@ def test_the_end_of_the_process_flushes_and_waits_for_no_thread(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)  # it was closed before the process began
     with pytest.raises(Left, match="7"):
         terminal.exit_now(7)
+
+
+def test_all_that_is_said_is_in_the_log_file_when_the_process_ends(monkeypatch, tmp_path):
+    def left(code):
+        raise Left(code)
+
+    monkeypatch.setattr(os, "_exit", left)
+    monkeypatch.setattr(terminal, "_log", None)
+    terminal.log_event("info", "session.opened", {})
+    terminal.keep_log(tmp_path / "log")
+    terminal.set_server("acme")
+    terminal.say("said")
+    terminal.report_error(ConfigError("wrong"))
+    terminal.log_event("info", "session.closed", {})
+    terminal.set_server("")
+    with pytest.raises(Left, match="7"):
+        terminal.exit_now(7)
+    (file,) = (tmp_path / "log").iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line.get("message") or line["event"] for line in lines] == ["said", "wrong", "session.closed"]
+    assert {line["server"] for line in lines} == {"acme"}
+
+
+def test_a_stream_that_is_not_a_terminal_has_no_width():
+    assert terminal.stdout_width() == 0
 
 
 def test_every_word_to_people_passes_the_one_format(monkeypatch, capsys):

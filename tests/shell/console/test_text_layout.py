@@ -45,6 +45,11 @@ def test_a_long_url_stands_alone():
     ]
 
 
+def test_a_word_that_is_too_long_stays_beside_its_bullet():
+    place = "/.well-known/oauth-protected-resource/mcp"
+    assert list(wrap_lines(f"{place}: HTTP 404", 40, "    - ", "      ")) == [f"    - {place}:", "      HTTP 404"]
+
+
 def test_a_short_message_stays_on_one_line():
     assert list(wrap_lines("signed in to acme", 80, PREFIX)) == ["mcp-auth-bridge: signed in to acme"]
 

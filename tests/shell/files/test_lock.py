@@ -266,3 +266,12 @@ def test_a_lock_that_the_kernel_denies_is_not_waited_for_as_if_another_process_h
     monkeypatch.setattr(fcntl, "flock", denied)
     with pytest.raises(StoreError, match="no permission" if number == errno.EACCES else "input/output"):
         asyncio.run(story())
+
+
+def test_the_file_of_a_lock_is_the_one_that_is_locked(locks, tmp_path):
+    async def story():
+        assert not locks.file("session").exists()
+        async with locks.hold("session", 0):
+            return [*tmp_path.iterdir()]
+
+    assert asyncio.run(story()) == [locks.file("session")]

@@ -35,6 +35,7 @@ async def test_a_bad_certificate_is_named_with_what_to_do(context, trusted, word
         with pytest.raises(Unreachable, match=words) as caught:
             await call(pool, at(server, scheme="https", host="localhost"))
         assert hint in caught.value.hint
+        assert caught.value.has_unclear_cause is (words == "unknown issuer")
         assert caught.value.retry_safe
         assert server.requests == []
 
@@ -83,7 +84,8 @@ def told(error):
         (socket.gaierror(socket.EAI_AGAIN, "x"), "no name server answered"),
         (UnicodeError("label too long"), "is not known"),
         (OSError("Multiple exceptions: …"), "at each of its addresses"),
-        (OSError(errno.EPERM, "Operation not permitted"), "cannot be reached: “Operation not permitted”"),
+        (OSError(errno.EPERM, "x"), "does not allow a connection"),
+        (OSError(errno.EIO, "Input/output error"), "cannot be reached: “Input/output error”"),
     ],
 )
 def test_every_failure_is_a_sentence_about_the_other_side(error, words):

@@ -182,6 +182,15 @@ async def test_a_response_that_is_not_valid_http_is_named(garbage):
         assert caught.value.sent is Sent.YES
 
 
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.6\r\n", b"-ERR unknown command\r\n", b"\x00\x01"])
+@story
+async def test_a_server_that_speaks_another_protocol_and_hangs_up_is_named(greeting):
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, greeting, CUT])
+        with pytest.raises(TheirProtocolError, match="is not valid HTTP"):
+            await call(pool, at(server))
+
+
 @story
 async def test_chunks_before_bad_framing_are_delivered_first():
     async with Scripted() as server, pooled() as pool:
@@ -197,7 +206,7 @@ async def test_chunks_before_bad_framing_are_delivered_first():
 async def test_a_header_block_above_its_limit_is_refused(size):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, b"HTTP/1.1 200 OK\r\nX: " + b"y" * size + b"\r\n\r\n", DRAIN])
-        with pytest.raises((LimitExceeded, TheirProtocolError)):
+        with pytest.raises(LimitExceeded, match="bytes of headers"):
             await call(pool, at(server))
 
 

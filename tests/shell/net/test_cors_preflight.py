@@ -4,8 +4,9 @@ import pytest
 from peers.scripted import CUT, DRAIN, REQUEST, Scripted
 from pooling import at, pooled, story
 
+from mcp_auth_bridge.errors import UpstreamFailed
 from mcp_auth_bridge.shell.net import cors_preflight
-from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header
+from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header, name_missing_header
 
 
 def allowing(*names):
@@ -40,3 +41,12 @@ async def test_a_server_that_does_not_answer_lacks_nothing(ending, monkeypatch):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ending])
         assert await find_missing_header(pool, at(server), []) == ""
+
+
+def test_a_refusal_names_the_header_and_both_ways_to_send_it():
+    refused = UpstreamFailed("refused", "ask for access", status=403)
+    name_missing_header(refused, "X-Org")
+    assert refused.facts["missing_header"] == "X-Org"
+    assert "--header 'X-Org: …'" in refused.hint
+    assert 'headers = { "X-Org" = "…" }' in refused.hint
+    assert refused.hint.endswith("otherwise ask for access")

@@ -42,6 +42,7 @@ async def test_a_server_that_never_finishes_the_handshake_is_given_up():
         with pytest.raises(Unreachable, match=r"no connection to .* within 0\.05 s") as caught:
             await call(pool, at(server, scheme="https"))
         assert caught.value.retry_safe
+        assert caught.value.has_unclear_cause
 
 
 @story

@@ -42,6 +42,16 @@ async def test_a_good_handshake_shows_the_version_and_the_certificates_and_sends
 
 
 @story
+async def test_after_a_handshake_of_tls_1_2_no_alert_is_waited_for(ca_file, monkeypatch):
+    monkeypatch.setattr(handshake, "_alert", None)
+    context = server_context("localhost")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with Scripted(tls=context, forever=[DRAIN]) as server:
+        found = await shaken(server, ca_file)
+    assert (found.version, found.error) == ("TLSv1.2", None)
+
+
+@story
 async def test_an_intermediate_certificate_is_shown_too(ca_file):
     context = server_context("localhost", ca=CA.create_child_ca())
     async with Scripted(tls=context, forever=[DRAIN]) as server:
@@ -66,7 +76,7 @@ async def test_a_certificate_that_is_refused_is_shown_nevertheless(context, faul
     assert (fault_of(found.error), found.version, len(found.certificates)) == (fault, "TLSv1.3", 1)
     about_time = fault in (Fault.EXPIRED, Fault.NOT_YET_VALID)
     assert found.server_time == (784887151.0 if about_time else None)
-    assert heads == ([b"HEAD / HTTP/1.1"] if about_time else [])
+    assert (found.status, found.location, heads) == (200, "", [b"HEAD / HTTP/1.1"])
 
 
 @pytest.mark.parametrize("answer", [[CUT], [REQUEST, ok()], [REQUEST, ok(b"", b"Date: soon")]])
@@ -75,6 +85,14 @@ async def test_a_server_that_does_not_tell_its_time_is_no_fault(answer, ca_file)
     async with Scripted(tls=server_context("localhost", not_after=PAST), forever=answer) as server:
         found = await shaken(server, ca_file)
     assert (found.server_time, len(found.certificates)) == (None, 1)
+
+
+@story
+async def test_an_untrusted_server_shows_where_it_leads(ca_file):
+    redirect = b"HTTP/1.1 302 Found\r\nLocation: https://login.hotel.example/\r\nContent-Length: 0\r\n\r\n"
+    async with Scripted(tls=server_context("hotel.example", ca=trustme.CA()), forever=[REQUEST, redirect]) as server:
+        found = await shaken(server, ca_file)
+    assert (found.status, found.location) == (302, "https://login.hotel.example/")
 
 
 @story

@@ -128,3 +128,24 @@ def test_a_proxy_of_another_kind_is_named_with_what_works_instead(variable, kind
 
 def test_an_http_proxy_is_used_even_if_all_proxy_names_another_kind():
     assert via({"ALL_PROXY": "socks5h://127.0.0.1:1080", "HTTPS_PROXY": PROXY}) == PROXY
+
+
+@pytest.mark.parametrize(
+    ("environ", "settings", "host", "reason"),
+    [
+        ({}, {}, "mcp.acme.example", "neither a setting nor a variable names one"),
+        ({"HTTPS_PROXY": PROXY, "no_proxy": "*"}, {}, "mcp.acme.example", "no_proxy exempts mcp.acme.example"),
+        (
+            {"HTTPS_PROXY": PROXY},
+            {"proxy": "none"},
+            "mcp.acme.example",
+            'proxy is "none" in the server\'s network table',
+        ),
+        ({"HTTPS_PROXY": PROXY}, {}, "localhost", "the server is on this machine"),
+        ({"HTTPS_PROXY": PROXY}, {}, "mcp.acme.example", ""),
+    ],
+)
+def test_a_direct_connection_has_a_reason(environ, settings, host, reason):
+    network = Network(NetworkSettings(**settings), environ)
+    decision = network.proxy_decision(Url("https", host, 443, "/mcp", ""))
+    assert (decision.reason, decision.proxy is None) == (reason, bool(reason))

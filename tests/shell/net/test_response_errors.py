@@ -42,7 +42,8 @@ def test_a_missing_certificate_was_noticed_before_the_request():
     "error",
     [
         lambda: response_errors.two_lengths_error(PEER),
-        lambda: response_errors.malformed_error(PEER),
+        lambda: response_errors.malformed_error(PEER, is_http=True),
+        lambda: response_errors.malformed_error(PEER, is_http=False),
         lambda: response_errors.large_head_error(PEER, 65536),
         lambda: response_errors.interim_error(PEER, 10),
     ],

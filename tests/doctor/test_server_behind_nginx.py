@@ -97,17 +97,17 @@ async def test_a_sound_server_behind_it_is_sound(ports, tmp_path):
     [
         ("down", Symptom.BAD_GATEWAY, (Blame.SERVER, "is down: nginx in front of it gets no valid response from it")),
         ("slow", Symptom.GATEWAY_TIMEOUT, (Blame.SERVER, "hangs or is too slow: nginx in front of it")),
-        ("small", Symptom.BODY_TOO_LARGE, (Blame.SERVER, "nginx in front of acme refuses even the first message")),
-        ("walled", Symptom.FORBIDDEN_BY_PAGE, (Blame.SERVER, "nginx in front of acme refuses the requests with a web")),
-        ("nothing", Symptom.NOT_MCP, (Blame.YOU, "/nothing, and there is one at http")),
-        ("old", Symptom.MOVED, (Blame.YOU, "leads to https://new.example/mcp")),
+        ("small", Symptom.BODY_TOO_LARGE, (Blame.SERVER, "nginx in front of it, refuses even the first message")),
+        ("walled", Symptom.FORBIDDEN_BY_PAGE, (Blame.SERVER, "nginx in front of it, refuses the requests with a web")),
+        ("nothing", Symptom.NOT_MCP, (Blame.YOU, "/nothing, but there is one at http")),
+        ("old", Symptom.MOVED, (Blame.YOU, "redirects to https://new.example/mcp")),
     ],
 )
 @story
 async def test_its_error_pages_are_understood(path, symptom, verdict, ports, tmp_path):
     evidence = evidence_of(tmp_path, f"http://127.0.0.1:{ports['plain']}/{path}")
     findings, found = await examined(evidence, Section.SERVER)
-    assert findings["a stranger"].signs[0].symptom is symptom, findings["a stranger"]
+    assert findings["no credential"].signs[0].symptom is symptom, findings["no credential"]
     assert (found.blame, verdict[1] in found.sentence) == (verdict[0], True), found
 
 
@@ -124,7 +124,7 @@ async def test_headers_that_are_too_large_for_it_are_told_from_a_refused_token(p
     url = f"http://127.0.0.1:{ports['plain']}/mcp"
     evidence = evidence_of(tmp_path, url, auth, environ={"TOKEN": "x" * 5000})
     findings, verdict = await examined(evidence, Section.SERVER)
-    assert findings["the credential"].signs[0].symptom is Symptom.HEADERS_TOO_LARGE
+    assert findings["credential"].signs[0].symptom is Symptom.HEADERS_TOO_LARGE
     assert "large_client_header_buffers" in verdict.operator
 
 
