@@ -38,11 +38,11 @@ except SystemExit as left:  # argparse ends --help and --version itself
     leave(left.code or 0)
 """
 
-# Without dataclasses, which h11 itself uses.
+# The parser of the relay is not h11, which only a login needs.
 HEAVY = """
-    mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata webbrowser
-    http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email email.utils
-    xml tomlkit truststore certifi multiprocessing sqlite3
+    h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
+    webbrowser http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email
+    email.utils xml tomlkit truststore certifi multiprocessing sqlite3
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
@@ -155,7 +155,7 @@ def test_help_and_version_load_almost_nothing(tmp_path, argument):
     } | {f"mcp_auth_bridge.cli.{name}" for name in ("main", "manual", "options", "parser")} | {
         f"mcp_auth_bridge.shell.console.{name}" for name in ("line_format", "stderr", "terminal", "text_layout")
     }
-    bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib h11 threading inspect logging"
+    bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib httptools threading inspect logging"
     assert below([*HEAVY.split(), *bulky.split()], loaded) == set()
 
 

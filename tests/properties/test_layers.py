@@ -39,7 +39,7 @@ USES = {
     "oauth": Uses(PURE, words("authlib jwt")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
     "credentials": Uses(PURE | words("asyncio")),
-    "shell/net": Uses(STANDARD | words("h11 msgspec"), words("httpx2 truststore")),
+    "shell/net": Uses(STANDARD | words("httptools msgspec"), words("httpx2 truststore")),
     "shell/files": Uses(STANDARD | words("msgspec"), words("filelock platformdirs")),
     "shell/fleet": Uses(STANDARD | words("msgspec"), words("redis")),
     "shell/browser": Uses(STANDARD | words("h11 msgspec"), words("jeepney")),

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: h11 between an asyncio transport and the task that awaits a response.
+"""One HTTP/1.1 connection: a parser between an asyncio transport and the task that awaits a response.
 
 There is one exchange at a time. Bytes are parsed when that task asks for them. Until then they stay unparsed, and above
 a high-water mark in the kernel, so a slow reader slows the server down.
@@ -10,34 +10,34 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, cast
-
-import h11
+from typing import cast
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net import response_errors
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
+from mcp_auth_bridge.shell.net.request_head import RequestHead
+from mcp_auth_bridge.shell.net.response_parser import (
+    HEAD_LIMIT,
+    HTTP_1,
+    Head,
+    ResponseInvalid,
+    ResponseParser,
+    TwoLengths,
+)
 from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, is_readable, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
-HEAD_LIMIT = 64 * 1024  # bytes of a header block, also of a chunk header or the trailers
 INTERIM_LIMIT = 10  # 1xx responses before the final one
-READ_SIZE = 256 * 1024  # bytes; large reads, because h11's work is per read and not per byte
+READ_SIZE = 256 * 1024  # bytes; large reads, because much of the work is per read and not per byte
 
-_AT_ONCE = 50  # events of h11 at a stretch; a chunk of a body is one, however small
-_EVENT = 2  # units of work
+_EVENT = 2  # units of work for a piece of a body
+_AT_ONCE = 50  # stretches of a body that are parsed to see whether it has come whole
 _UNREAD_LIMIT = 256 * 1024  # bytes
 _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
 _PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
-_BOTH_FRAMINGS = {b"content-length", b"transfer-encoding"}
 _HTTP_2_FRAME = re.compile(rb"\0..[\x04\x07].\0{4}", re.DOTALL)  # RFC 9113 section 4.1, on the stream 0
-_NO_STATUS_LINE = ("illegal status line", "no response line")
-"""How h11's errors begin for what does not begin like a response of HTTP/1 (RFC 9112 section 4)."""
-
-_HTTP_1 = b"HTTP/1."
-_BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -68,10 +68,12 @@ class Connection(asyncio.BufferedProtocol):
         self._lost = lost
         # The loop in which the connection lives.
         self._loop = asyncio.get_running_loop()
-        # The parser and writer of HTTP/1.1, with the states of the protocol.
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
-        # Whether a malformed response is HTTP at all: it begins with a status line.
-        self._speaks_http = True
+        # The parser of the responses.
+        self._parser = ResponseParser()
+        # Whether the bytes of the server are not HTTP/1.1.
+        self._malformed = False
+        # The method of the request.
+        self._method = ""
         # Set while a task waits for bytes, the end or the loss of the connection.
         self._waiter: asyncio.Future[None] | None = None
         # Tells whether the peer has received a part of the request; None while there is none.
@@ -109,39 +111,32 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def complete(self) -> bool:
         """Whether the response has been read to its end."""
-        return self._h11.their_state in _BODY_OVER
+        return self._parser.complete
 
     @property
     def crossed(self) -> bool:
         """Whether the peer ended the connection before it had received a byte of the request."""
         return self._peer_state is states.CROSSED
 
-    def write(self, request: h11.Request, body: bytes) -> None:
+    def write(self, request: RequestHead, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
         self._exchange = after(self._exchange, states.SENT)
         self._receipt = Receipt(self._socket)
-        head = self._h11.send(request) or b""
-        if body:
-            self._h11.send_with_data_passthrough(h11.Data(data=body))
-        self._h11.send_with_data_passthrough(h11.EndOfMessage())
+        self._method = request.method
         if len(body) <= _PIECE:
-            self.transport.write(head + body)
+            self.transport.write(request.raw + body)
         else:
             self._unsent = memoryview(body)
-            self.transport.write(head)
+            self.transport.write(request.raw)
             self._pump()
 
-    async def read_head(self) -> h11.Response:
+    async def read_head(self) -> Head:
         """The final response's head. Raises `OutcomeUnknown`, `TheirProtocolError`, `LimitExceeded`."""
         for _ in range(INTERIM_LIMIT + 1):
-            event = await self._next_event()
-            if isinstance(event, h11.Response):
+            head = await self._next_head()
+            if head.status >= 200:
                 self._exchange = after(self._exchange, states.HEAD_READ)
-                if sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_LIMIT:
-                    raise response_errors.large_head_error(self.peer, HEAD_LIMIT)
-                if {name for name, _ in event.headers} >= _BOTH_FRAMINGS:
-                    raise response_errors.two_lengths_error(self.peer)
-                return event
+                return head
         raise response_errors.interim_error(self.peer, INTERIM_LIMIT)
 
     async def read_data(self) -> bytes:
@@ -149,28 +144,23 @@ class Connection(asyncio.BufferedProtocol):
 
         Raises as `read_head` does.
         """
-        parts: list[bytes] = []
-        while not self.complete and len(parts) < _AT_ONCE:
-            event = self._parse() if parts else await self._next_event()
-            if event is None:
-                break
-            if isinstance(event, h11.Data):
-                parts.append(event.data)
-        await self._slice.spend(_EVENT * len(parts))
-        return b"".join(parts)
+        pieces: list[bytes] = []
+        while not self.complete and not (pieces := self._parsed_body()):
+            if not self.complete:
+                await self._wait_for_more()
+        await self._slice.spend(_EVENT * len(pieces))
+        return b"".join(pieces)
 
     def recycle(self) -> bool:
         """Make ready for the next exchange; False where that is impossible and the connection is to be aborted."""
         # A response that has arrived to its end leaves a good connection, also if it was not read.
         for _ in range(_AT_ONCE):
-            if not isinstance(self._parse(), h11.Data):
+            if self._exchange is not states.IN_BODY or self.complete or not self._parsed_body():
                 break
         ended = self._peer_state is not states.OPEN or self.transport.is_closing()
-        if ended or self._unsent or self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
+        if ended or self._unsent or not self._parser.reusable:
             return False
-        if self._h11.trailing_data[0]:  # bytes beyond the response belong to no request
-            return False
-        self._h11.start_next_cycle()
+        self._parser.begin()
         self.spare_since = None
         self._exchange = after(self._exchange, states.RECYCLED)
         self._resume_reading()  # also when idle, so that the end of the connection is seen when it comes
@@ -184,28 +174,38 @@ class Connection(asyncio.BufferedProtocol):
 
     # The side of the task that awaits the response
 
-    def _parse(self) -> h11.Event | None:
-        """The next event in the bytes that have arrived, None if there is none."""
-        try:
-            event: Any = self._h11.next_event()  # Any: an identity does not tell mypy a sentinel from an event
-        except h11.RemoteProtocolError as error:
-            self._speaks_http = not str(error).startswith(_NO_STATUS_LINE)
-            return None  # their_state is ERROR now; `_next_event` raises for it once all events before it were taken
-        parsed: h11.Event | None = None if event is h11.NEED_DATA or event is h11.PAUSED else event
-        return parsed
+    async def _next_head(self) -> Head:
+        while (head := self._parsed_head()) is None:
+            await self._wait_for_more()
+        return head
 
-    async def _next_event(self) -> h11.Event:
-        while (event := self._parse()) is None:
-            if self._h11.their_state is h11.ERROR or self._is_http_2():
-                raise self._error()
-            if self._peer_state is states.OPEN:
-                await self._wait()
-            elif self._peer_state is states.ENDED:
-                self._peer_state = after(self._peer_state, states.EOF_PARSED)
-                self._h11.receive_data(b"")
-            else:
-                raise self._error()
-        return event
+    def _parsed_head(self) -> Head | None:
+        try:
+            return self._parser.head(self._method)
+        except TwoLengths:
+            raise response_errors.two_lengths_error(self.peer) from None
+        except ResponseInvalid:
+            self._malformed = True
+            raise self._error() from None
+
+    def _parsed_body(self) -> list[bytes]:
+        try:
+            return self._parser.body()
+        except ResponseInvalid:
+            self._malformed = True
+            return []
+
+    async def _wait_for_more(self) -> None:
+        """Wait for bytes, or for the end. Raises the error of a response that cannot come any more."""
+        if self._malformed or self._is_http_2():
+            raise self._error()
+        if self._peer_state is states.OPEN:
+            await self._wait()
+        elif self._peer_state is states.ENDED:
+            self._peer_state = after(self._peer_state, states.EOF_PARSED)
+            self._parser.receive_end()
+        else:
+            raise self._error()
 
     async def _wait(self) -> None:
         self._resume_reading()
@@ -222,35 +222,35 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.resume_reading()
 
     def _error(self) -> BridgeError:
-        """Why there is no next event."""
+        """Why nothing more can be parsed."""
         if (other := self._error_of_another_kind()) is not None:
             return other
-        if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
-            return response_errors.malformed_error(self.peer, is_http=self._speaks_http)
+        if self._malformed:
+            return response_errors.malformed_error(self.peer, is_http=True)
         if self.crossed:
             return response_errors.crossed_error(self.peer)
         if self._peer_state is states.CERTIFICATE_MISSING:
             return response_errors.missing_certificate_error(self.peer)
         return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
 
-    def _is_http_2(self) -> bool:
-        """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
-        awaiting = self._exchange is states.AWAITING_HEAD
-        return awaiting and _HTTP_2_FRAME.match(self._h11.trailing_data[0]) is not None
-
     def _error_of_another_kind(self) -> BridgeError | None:
         """Why what came is not a response that the bridge reads, None if it may be the beginning of one."""
-        unread = self._h11.trailing_data[0]
+        unread = self._parser.received
         if unread.startswith(b"\x15\x03"):  # a TLS alert record
             return response_errors.spoke_tls_error(self.peer)
         if self._is_http_2():
             return response_errors.spoke_http_2_error(self.peer)
         if self._exchange is not states.AWAITING_HEAD:
             return None
-        begun = unread.lstrip(b"\r\n")[: len(_HTTP_1)]
-        if begun and not _HTTP_1.startswith(begun):  # such as the greeting of an SSH server
+        begun = unread.lstrip(b"\r\n")[: len(HTTP_1)]
+        if begun and not HTTP_1.startswith(begun):  # such as the greeting of an SSH server
             return response_errors.malformed_error(self.peer, is_http=False)
         return response_errors.large_head_error(self.peer, HEAD_LIMIT) if len(unread) > HEAD_LIMIT else None
+
+    def _is_http_2(self) -> bool:
+        """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
+        awaiting = self._exchange is states.AWAITING_HEAD
+        return awaiting and _HTTP_2_FRAME.match(self._parser.received) is not None
 
     # The side of the transport, which calls these
 
@@ -268,7 +268,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._exchange is states.IDLE:  # a response to no request
             self.abort()
             return
-        self._h11.receive_data(bytes(self._buffer[:nbytes]))
+        self._parser.receive(bytes(self._buffer[:nbytes]))
         limit = _UNREAD_LIMIT if self._waiter is not None else _UNWANTED_LIMIT
         if self._unread > limit and self._reading is states.READING:
             self._reading = after(self._reading, states.READING_PAUSED)

@@ -1,7 +1,7 @@
 """The states of an HTTP/1.1 connection and the steps between them, as a table in the manner of h11's `_state.py`.
 
 Rule 1: everything that decides which step is possible is here.
-Rule 2: this module knows no socket, no buffer and no h11.
+Rule 2: this module knows no socket, no buffer and no parser.
 
 A connection has four state machines, which do not depend on each other:
 
@@ -27,8 +27,8 @@ IN_BODY = State("IN_BODY")  # the head of the response is here
 
 # 2. The peer
 OPEN = State("OPEN")
-ENDED = State("ENDED")  # an orderly end, which may end a body (RFC 9112 section 6.3); h11 has not seen it yet
-END_SEEN = State("END_SEEN")  # h11 has seen the end
+ENDED = State("ENDED")  # an orderly end, which may end a body (RFC 9112 section 6.3); the parser has not seen it yet
+END_SEEN = State("END_SEEN")  # the parser has seen the end
 LOST = State("LOST")  # no orderly end: it ends no body
 CROSSED = State("CROSSED")  # it ended before it had received a byte of the request
 CERTIFICATE_MISSING = State("CERTIFICATE_MISSING")  # lost, because the server wants a client certificate

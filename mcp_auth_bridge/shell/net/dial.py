@@ -5,14 +5,13 @@ import errno
 import socket
 from collections.abc import Callable
 
-import h11
-
 from mcp_auth_bridge.errors import BridgeError, TimedOut, unclear
 from mcp_auth_bridge.http_syntax import USER_AGENT
 from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault, translate_errors
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy, parse_address
+from mcp_auth_bridge.shell.net.request_head import request_head
 from mcp_auth_bridge.urls import Url
 
 _HEAD_START = 0.25  # seconds for one address before the next is tried beside it (RFC 8305 section 5)
@@ -67,12 +66,12 @@ async def _tunnel(network: Network, proxy: Proxy, url: Url, make: Callable[[], C
 async def _ask_for_tunnel(outer: Connection, proxy: Proxy, url: Url) -> None:
     """CONNECT (RFC 9110 section 9.3.6)."""
     target = (f"[{url.host}]" if ":" in url.host else url.host) + f":{url.port}"
-    headers = [("Host", target), ("User-Agent", USER_AGENT)]  # proxies filter by it too
+    headers = [(b"Host", target.encode()), (b"User-Agent", USER_AGENT.encode())]  # proxies filter by it too
     if proxy.authorization:
-        headers.append(("Proxy-Authorization", proxy.authorization.reveal()))
-    outer.write(h11.Request(method="CONNECT", target=target, headers=headers), b"")
+        headers.append((b"Proxy-Authorization", proxy.authorization.reveal().encode()))
+    outer.write(request_head("CONNECT", target, headers), b"")
     try:
-        status = (await outer.read_head()).status_code
+        status = (await outer.read_head()).status
     except BridgeError as error:
         sentence = f"{proxy} opened no way to {target}: {error.message}"
         raise ConnectFailed(sentence, fault=Fault.PROXY_FAILS) from None

@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
-import h11
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
@@ -18,6 +17,7 @@ from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
 from mcp_auth_bridge.shell.net.dial import connect
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
+from mcp_auth_bridge.shell.net.request_head import request_head
 from mcp_auth_bridge.urls import Url
 
 LIMIT = 4.0
@@ -119,8 +119,8 @@ async def _alert(connection: Connection, patience: float) -> ConnectFailed | Non
 
 async def _with_answer(connection: Connection, url: Url, fault: Fault, seen: Handshake) -> Handshake:
     """`seen` with what an untrusted server answers to a request without any secret."""
-    headers = [("Host", url.authority), ("User-Agent", USER_AGENT)]
-    connection.write(h11.Request(method="HEAD", target="/", headers=headers), b"")
+    headers = [(b"Host", url.authority.encode()), (b"User-Agent", USER_AGENT.encode())]
+    connection.write(request_head("HEAD", "/", headers), b"")
     try:
         async with asyncio.timeout(_ANSWER_PATIENCE):
             head = await connection.read_head()
@@ -130,8 +130,8 @@ async def _with_answer(connection: Connection, url: Url, fault: Fault, seen: Han
     return msgspec.structs.replace(
         seen,
         server_time=_moment(fields.get(b"date", "")) if fault in _OF_TIME else None,
-        status=head.status_code,
-        location=fields.get(b"location", "") if head.status_code // 100 == 3 else "",
+        status=head.status,
+        location=fields.get(b"location", "") if head.status // 100 == 3 else "",
     )
 
 

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-import h11
-
 from mcp_auth_bridge.errors import (
     BridgeError,
     OurProtocolError,
@@ -24,7 +22,9 @@ from mcp_auth_bridge.shell.net.dial import connect, proxy_refusal_error
 from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
+from mcp_auth_bridge.shell.net.request_head import RequestHead, request_head
 from mcp_auth_bridge.shell.net.response import StreamedResponse
+from mcp_auth_bridge.shell.net.response_parser import Head
 from mcp_auth_bridge.urls import Url
 
 OPEN_LIMIT = 512  # exchanges under way; more of them wait their turn
@@ -204,7 +204,7 @@ class Pool:
 
     # Exchanges
 
-    async def _head(self, connection: Connection) -> h11.Response:
+    async def _head(self, connection: Connection) -> Head:
         seconds = self._network.settings.headers_timeout
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -217,8 +217,8 @@ class Pool:
         connection.lifetime.note(_keep_alive_fields(head), loop.time() - began)
         return head
 
-    def _response(self, route: _Route, connection: Connection, head: h11.Response) -> StreamedResponse:
-        if route.absolute and route.proxy and head.status_code == 407:
+    def _response(self, route: _Route, connection: Connection, head: Head) -> StreamedResponse:
+        if route.absolute and route.proxy and head.status == 407:
             raise proxy_refusal_error(route.proxy, route.url.authority, 407)
         return StreamedResponse(head, connection, partial(self._release, route), self._budget.share())
 
@@ -244,13 +244,13 @@ class Pool:
         self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
 
 
-def _keep_alive_fields(head: h11.Response) -> tuple[str, ...]:
-    return tuple(value.decode("latin-1") for name, value in head.headers if name == b"keep-alive")
+def _keep_alive_fields(head: Head) -> tuple[str, ...]:
+    return tuple(value.decode("latin-1") for value in head.values(b"keep-alive"))
 
 
 def _build_request(
     method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, route: _Route
-) -> h11.Request:
+) -> RequestHead:
     ours = [(b"Host", url.authority.encode())]
     if body or method in _WITH_LENGTH:
         ours.append((b"Content-Length", b"%d" % len(body)))
@@ -258,7 +258,6 @@ def _build_request(
         ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
     target = str(url) if route.absolute else url.target
     try:
-        return h11.Request(method=method, target=target, headers=[*ours, *headers])
-    except h11.LocalProtocolError:
-        # h11's message holds the value, which may be a secret.
+        return request_head(method, target, [*ours, *headers])
+    except ValueError:
         raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
-import h11
-
 from mcp_auth_bridge.errors import LimitExceeded
 from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.memory_budget import Share
+from mcp_auth_bridge.shell.net.response_parser import Head
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 _DECODED = 15  # units of work for a decoded piece
@@ -21,11 +20,9 @@ class StreamedResponse:
     Close it when its messages have been handed on. Raises `TheirProtocolError` for an unknown content coding.
     """
 
-    def __init__(
-        self, head: h11.Response, connection: Connection, release: Callable[[Connection], None], share: Share
-    ) -> None:
+    def __init__(self, head: Head, connection: Connection, release: Callable[[Connection], None], share: Share) -> None:
         # The HTTP status.
-        self.status = head.status_code
+        self.status = head.status
         # The headers by lower-case name, with their values in order of arrival.
         self.headers = _fields(head)
         # Called when bytes of the body have come.
@@ -109,7 +106,7 @@ def _do_nothing() -> None:
     pass
 
 
-def _fields(head: h11.Response) -> Mapping[str, tuple[str, ...]]:
+def _fields(head: Head) -> Mapping[str, tuple[str, ...]]:
     fields: dict[str, tuple[str, ...]] = {}
     for raw, value in head.headers:
         name = raw.decode("latin-1")

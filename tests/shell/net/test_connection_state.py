@@ -4,16 +4,16 @@ import asyncio
 import socket
 from itertools import product
 
-import h11
 import pytest
 
 from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.connection_state import TRANSITIONS, InvalidStep, after
+from mcp_auth_bridge.shell.net.request_head import request_head
 
 FIRST = (states.IDLE, states.OPEN, states.READING, states.WRITING)
 EVENTS = {event for steps in TRANSITIONS.values() for event in steps}
-REQUEST = h11.Request(method="GET", target="/", headers=[("Host", "mcp.test")])
+REQUEST = request_head("GET", "/", [(b"Host", b"mcp.test")])
 
 
 def machine(first):

@@ -1,0 +1,31 @@
+"""The head of an HTTP/1.1 request as bytes (RFC 9112 sections 3 and 5)."""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from mcp_auth_bridge.http_syntax import TOKEN
+
+_LINES = re.compile(
+    # The target without blanks and controls, then fields whose values hold neither controls nor line ends.
+    rb"(?:%(token)b) [!-~]+ HTTP/1\.1\r\n(?:%(token)b: [\t -~\x80-\xff]*\r\n)*\r\n" % {b"token": TOKEN.encode()}
+)
+
+
+class RequestHead(msgspec.Struct, frozen=True):
+    """The head of a request, ready for the wire. It may hold secrets."""
+
+    method: str
+    raw: bytes
+
+
+def request_head(method: str, target: str, fields: Iterable[tuple[bytes, bytes]]) -> RequestHead:
+    """The head of a request with `fields` in their order. Raises `ValueError`, without the text, if it is not valid."""
+    lines = [b"%b %b HTTP/1.1\r\n" % (method.encode(), target.encode())]
+    lines += [b"%b: %b\r\n" % (name, value.strip(b" \t")) for name, value in fields]
+    raw = b"".join((*lines, b"\r\n"))
+    # As many lines as were made: a value with a line end in it would look like two fields.
+    if _LINES.fullmatch(raw) is None or raw.count(b"\n") != len(lines) + 1:
+        raise ValueError("the head of the request is not valid")
+    return RequestHead(method, raw)
