@@ -4,6 +4,7 @@ Before the command is known, it imports only the standard library and the smalle
 """
 
 import argparse
+import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -69,8 +70,17 @@ def _run(arguments: argparse.Namespace) -> int:
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     config = Path(arguments.config) if arguments.config else None
     if arguments.command == "doctor":
-        return run(story(load_context_or_default(paths, config, store)))
-    return run(story(load_context(paths(), config, store)))
+        context = load_context_or_default(paths, config, store)
+    else:
+        context = load_context(paths(), config, store)
+    _begin_collecting()
+    return run(story(context))
+
+
+def _begin_collecting() -> None:
+    """Collect garbage from here on, but never look through the modules: they stay until the process ends."""
+    gc.freeze()
+    gc.enable()
 
 
 def _begin_log(arguments: argparse.Namespace) -> None:

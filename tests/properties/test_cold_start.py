@@ -38,11 +38,37 @@ except SystemExit as left:  # argparse ends --help and --version itself
     leave(left.code or 0)
 """
 
+# Replaces the event loop of a command by a look at the garbage collector.
+COLLECTOR = """
+import gc
+
+def collections():
+    return sum(generation["collections"] for generation in gc.get_stats())
+
+def freeze(freeze=gc.freeze):
+    print(collections() - before)
+    freeze()
+
+def look(story):
+    story.close()
+    print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+    return 0
+
+gc.freeze = freeze
+gc.collect()  # the next one is far away
+before = collections()
+from mcp_auth_bridge.__main__ import main
+from mcp_auth_bridge.shell.process import loop
+
+loop.run = look
+main()
+"""
+
 # The parser of the relay is not h11, which only a login needs.
 HEAVY = """
-    h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata webbrowser
-    http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email email.utils
-    xml tomlkit truststore certifi multiprocessing sqlite3
+    h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
+    webbrowser http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email
+    email.utils xml tomlkit truststore certifi multiprocessing sqlite3
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
@@ -163,3 +189,14 @@ def test_a_mistake_on_the_command_line_loads_almost_nothing(tmp_path):
     code, loaded, _ = asyncio.run(driven(tmp_path, "runn"))
     assert code == 2
     assert below([*HEAVY.split(), "asyncio", "msgspec"], loaded) == set()
+
+
+def test_no_garbage_is_collected_before_the_event_loop_and_the_modules_are_never_looked_through(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTOR, "status"],
+        env={"MCP_AUTH_BRIDGE_HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("0\nTrue True\n", "")
