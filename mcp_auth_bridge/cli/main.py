@@ -7,6 +7,7 @@ import argparse
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,7 +29,8 @@ _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse `argv`, run the command, and exit with its exit code."""
     terminal.open_standard_streams()
-    arguments = manual.build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = manual.build_parser(words).parse_args(words)
     try:
         code = _run(arguments)
     except BridgeError as error:

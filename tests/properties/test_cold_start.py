@@ -68,7 +68,7 @@ main()
 HEAVY = """
     h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
     webbrowser http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email
-    email.utils xml tomlkit truststore certifi multiprocessing sqlite3
+    email.utils xml tomlkit truststore certifi multiprocessing sqlite3 shutil bz2 lzma
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims

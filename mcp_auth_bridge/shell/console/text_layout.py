@@ -21,13 +21,16 @@ def terminal_width() -> int:
 
 def stream_width(stream: TextIO | None) -> int:
     """Columns of the terminal that `stream` is, 0 if it is not a terminal or was closed before the process began."""
-    if stream is None or not stream.isatty():
-        return 0
+    return 0 if stream is None or not stream.isatty() else columns_for(stream)
+
+
+def columns_for(stream: TextIO | None) -> int:
+    """Columns for text on `stream`: as COLUMNS says, else those of the terminal that it is, else 80."""
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):
         return int(told)
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+        return (stream is not None and os.get_terminal_size(stream.fileno()).columns) or _USUAL
     except (ValueError, OSError):
         return _USUAL
 
