@@ -14,7 +14,6 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.app.server_lookup import find_bridge
-from mcp_auth_bridge.commands.on_demand import sign_in_on_demand
 from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -22,7 +21,7 @@ from mcp_auth_bridge.errors import BridgeError, shell_quoted
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.shell.console import debug_log, stdio, terminal
 from mcp_auth_bridge.shell.process import parent_watch
-from mcp_auth_bridge.shell.run_relay import RelayRunner
+from mcp_auth_bridge.shell.run_relay import Announce, RelayRunner
 
 _FAREWELL = 0.06
 """Seconds for ending the remote session: Claude Code kills a server 100 ms after its signal."""
@@ -93,7 +92,7 @@ def _describe_credentials(bridge: Bridge) -> str:
 
 async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:
     writer = stdio.StdoutWriter(given.outgoing)
-    runner = RelayRunner(relay, bridge.remote, writer, bridge.server_cache.save, partial(sign_in_on_demand, bridge))
+    runner = RelayRunner(relay, bridge.remote, writer, bridge.server_cache.save, partial(_sign_in, bridge))
     relaying = asyncio.ensure_future(runner.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     parent_watch.watch(given.parent, relaying.cancel)
@@ -106,6 +105,12 @@ async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:
         async with asyncio.timeout(_REFRESH):
             await bridge.settle()
     await bridge.pool.aclose()
+
+
+async def _sign_in(bridge: Bridge, announce: Announce) -> None:
+    from mcp_auth_bridge.commands.on_demand import sign_in_on_demand  # most runs find a login in the store
+
+    await sign_in_on_demand(bridge, announce)
 
 
 def _end_on_signals(relaying: asyncio.Future[None]) -> None:

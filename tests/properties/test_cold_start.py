@@ -76,6 +76,8 @@ LATER = """
     shell.net.oauth_http shell.run_flow shell.browser.loopback shell.browser.opener shell.browser.login_window
     shell.transports.probe stores.os_keyring commands.login commands.sign_in commands.logout commands.status
     commands.demo demo oauth.machine oauth.configured oauth.assertions credentials.machine
+    commands.on_demand commands.stored_logins shell.browser.desktop shell.browser.portal
+    relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
 """
 
 
@@ -167,7 +169,9 @@ def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tm
     code, loaded, _ = asyncio.run(story())
     assert code == 0
     assert below([*HEAVY.split(), "shlex"], loaded) == set()
-    later = "credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command"
+    later = """
+        credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command relay.signing_in
+    """
     assert below([f"mcp_auth_bridge.{name}" for name in f"{LATER} {later}".split()], loaded) == set()
 
 

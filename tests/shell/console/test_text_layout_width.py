@@ -3,6 +3,7 @@
 import os
 import pty
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_a_terminal_that_cannot_be_asked_has_the_usual_width(terminal, monkeypat
 
 
 def test_text_for_no_terminal_has_the_users_width_or_the_usual_one(monkeypatch):
-    with open(os.devnull, "w") as stream:
+    with Path(os.devnull).open("w") as stream:
         for nowhere in (stream, None):
             monkeypatch.delenv("COLUMNS", raising=False)
             assert columns_for(nowhere) == 80
