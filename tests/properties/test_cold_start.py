@@ -77,6 +77,8 @@ LATER = """
     shell.transports.probe stores.os_keyring commands.login commands.sign_in commands.logout commands.status
     commands.demo demo oauth.machine oauth.configured oauth.assertions credentials.machine
     commands.on_demand commands.stored_logins shell.browser.desktop shell.browser.portal
+    shell.transports.http_sse shell.net.cors_preflight
+    oauth.challenge oauth.dpop oauth.documents
     relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
 """
 
@@ -117,6 +119,12 @@ def home(tmp_path):
         store.save(f"session acme {url}", dump(session), None)
 
     return tmp_path, configure
+
+
+def configure_token(home, url):
+    """A configuration with a token for the server `acme` at `url`."""
+    auth = 'auth = { kind = "bearer", token = "${NONE:-configured-token}" }'
+    (home / "config.toml").write_text(f"[servers.acme]\nurl = {json.dumps(url)}\n{auth}\n")
 
 
 async def driven(home, *arguments, says=(), hears=0):
@@ -160,8 +168,7 @@ def test_a_run_with_a_cached_token_loads_nothing_for_a_login(home):
 def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tmp_path):
     async def story():
         async with Far() as far:
-            auth = 'auth = { kind = "bearer", token = "${NONE:-configured-token}" }'
-            (tmp_path / "config.toml").write_text(f"[servers.acme]\nurl = {json.dumps(far.url)}\n{auth}\n")
+            configure_token(tmp_path, far.url)
             heard = await driven(tmp_path, "run", "acme", says=[INITIALIZE, INITIALIZED, request(1)], hears=2)
             assert all(b"Bearer configured-token\r\n" in sent for sent in far.requests)
             return heard
@@ -173,6 +180,17 @@ def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tm
         credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command relay.signing_in
     """
     assert below([f"mcp_auth_bridge.{name}" for name in f"{LATER} {later}".split()], loaded) == set()
+
+
+def test_until_the_first_answer_nothing_is_loaded_for_a_refusal(tmp_path):
+    async def story():
+        async with Far() as far:
+            configure_token(tmp_path, far.url)
+            return await driven(tmp_path, "run", "acme", says=[INITIALIZE], hears=1)
+
+    code, loaded, heard = asyncio.run(story())
+    assert (code, [value["id"] for value in heard]) == (0, [INITIALIZE["id"]])
+    assert below(["mcp_auth_bridge.oauth.error_text"], loaded) == set()
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
