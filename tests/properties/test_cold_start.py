@@ -64,6 +64,23 @@ loop.run = look
 main()
 """
 
+# Lists the package's modules that compile a pattern when `run` is imported.
+COMPILERS = """
+import re
+import sys
+
+names = set()
+
+def compile(pattern, flags=0, compile=re.compile):
+    names.add(sys._getframe(1).f_globals["__name__"])
+    return compile(pattern, flags)
+
+re.compile = compile
+import mcp_auth_bridge.cli.main
+import mcp_auth_bridge.commands.run
+print(*sorted(name.removeprefix("mcp_auth_bridge.") for name in names if name.startswith("mcp_auth_bridge.")))
+"""
+
 # The parser of the relay is not h11, which only a login needs.
 HEAVY = """
     h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
@@ -80,6 +97,11 @@ LATER = """
     shell.transports.http_sse shell.net.cors_preflight
     oauth.challenge oauth.dpop oauth.documents
     relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
+"""
+# Their patterns are for every message, every address, or the first lines of the log.
+USED_AT_ONCE = """
+    config.config_file http_syntax relay.envelope relay.json_limits secret shell.console.log_text shell.net.connection
+    shell.net.connection_lifetime shell.net.request_head shell.net.response_parser urls
 """
 
 
@@ -222,3 +244,8 @@ def test_no_garbage_is_collected_before_the_event_loop_and_the_modules_are_never
         check=False,
     )
     assert (done.stdout, done.stderr) == ("0\nTrue True\n", "")
+
+
+def test_a_start_compiles_only_patterns_that_it_uses_itself():
+    done = subprocess.run([sys.executable, "-c", COMPILERS], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (USED_AT_ONCE.split(), "")

@@ -10,8 +10,8 @@ _INDENT = "    "
 _NARROWEST, _USUAL = 20, 80  # columns
 
 # A command, or a line of TOML, comes at the end of a hint, after a colon; a URL may be anywhere.
-_COMMAND = re.compile(r"(?<=: )(?:mcp-auth-bridge |store = |servers\.example\.url = ).*$")
-_URL = re.compile(r"\S*[a-z][a-z0-9+.-]*://\S+")
+_COMMAND = r"(?<=: )(?:mcp-auth-bridge |store = |servers\.example\.url = ).*$"
+_URL = r"\S*[a-z][a-z0-9+.-]*://\S+"
 
 
 def terminal_width() -> int:
@@ -52,7 +52,7 @@ def wrap_lines(text: str, columns: int, first: str = "", indent: str = _INDENT) 
 
 def split_command(text: str) -> tuple[str, str]:
     """`text` without the command at its end, and that command, "" if it ends without one."""
-    found = _COMMAND.search(text)
+    found = re.search(_COMMAND, text)
     return (text[: found.start()].rstrip(), found[0]) if found else (text, "")
 
 
@@ -60,7 +60,7 @@ def _wrap(text: str, columns: int, first: str, indent: str) -> Iterator[str]:
     """Fill lines with words and the blanks between them; a long URL takes a line of its own."""
     line = first
     for blanks, word in re.findall(r"( *)(\S+)", text):
-        alone = _URL.fullmatch(word) is not None and len(word) > columns // 2
+        alone = re.fullmatch(_URL, word) is not None and len(word) > columns // 2
         if line == indent:  # a new line begins without the blanks before its word
             line += word
         elif line.strip() and (alone or len(f"{line}{blanks}{word}") > columns):
