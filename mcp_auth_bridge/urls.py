@@ -19,6 +19,9 @@ _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.ASCII)
 _SPOKEN = r"(?=.*[/.]|.*:\d|localhost$)(\[[^\]/]*\]|[^/:?#@]+)(:\d+)?([/?].*)?"
 _LONGEST = 8192
 
+CALLBACK_PATH = "/callback"
+"""The path of the redirect URI, unless the configured client is registered with another."""
+
 
 class Purpose(enum.Enum):
     """What a URL is used for; the value appears in the error."""

@@ -12,7 +12,6 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.machine import MachineSettings
@@ -86,6 +85,8 @@ def _announce(bridge: Bridge, given: Input) -> None:
 def _describe_credentials(bridge: Bridge) -> str:
     auth = bridge.profile.auth
     if isinstance(auth, MachineSettings):
+        from mcp_auth_bridge.app.machine_plan import grant_name  # most credentials are a person's
+
         return f"tokens obtained by {grant_name(auth)}"
     return describe_static(auth) or "its stored login, if there is one"
 

@@ -7,10 +7,9 @@ from typing import Literal as OneOf
 import msgspec
 
 from mcp_auth_bridge.config import toml
-from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
 from mcp_auth_bridge.secret import parse_reference
-from mcp_auth_bridge.urls import Purpose, gate, redacted_url
+from mcp_auth_bridge.urls import CALLBACK_PATH, Purpose, gate, redacted_url
 
 _LONGEST_CLIENT_NAME = 100
 # draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.

@@ -12,7 +12,6 @@ from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.published import cut_off
 from mcp_auth_bridge.doctor.subject import Depth
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.login import choose_scopes
@@ -21,6 +20,7 @@ from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.trust import confine
 from mcp_auth_bridge.shell.run_flow import run_flow_headless
+from mcp_auth_bridge.urls import CALLBACK_PATH
 
 PATIENCE = 8.0
 """Seconds for all requests of the trial."""

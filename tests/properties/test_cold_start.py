@@ -86,6 +86,7 @@ HEAVY = """
     h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
     webbrowser http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email
     email.utils xml tomlkit truststore certifi multiprocessing sqlite3 shutil bz2 lzma
+    concurrent.futures.thread
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
@@ -94,7 +95,7 @@ LATER = """
     shell.transports.probe stores.os_keyring commands.login commands.sign_in commands.logout commands.status
     commands.demo demo oauth.machine oauth.configured oauth.assertions credentials.machine
     commands.on_demand commands.stored_logins shell.browser.desktop shell.browser.portal
-    shell.transports.http_sse shell.net.cors_preflight
+    shell.transports.http_sse shell.net.cors_preflight shell.browser.rate_limit app.machine_plan effects
     oauth.challenge oauth.dpop oauth.documents
     relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
 """
@@ -200,6 +201,7 @@ def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tm
     assert below([*HEAVY.split(), "shlex"], loaded) == set()
     later = """
         credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command relay.signing_in
+        credentials.stored_session
     """
     assert below([f"mcp_auth_bridge.{name}" for name in f"{LATER} {later}".split()], loaded) == set()
 
