@@ -10,12 +10,9 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.urls import Url
+from mcp_auth_bridge.urls import CALLBACK_PATH, Url
 
 R = TypeVar("R")
-
-CALLBACK_PATH = "/callback"
-"""The path of the redirect URI, unless the configured client is registered with another."""
 
 
 class Effect(msgspec.Struct, Generic[R], frozen=True):

@@ -86,7 +86,7 @@ SecretRef = Literal | EnvironmentVariable | Template | FileContent | CommandOutp
 
 _OPENING = "${"
 _PLACES = re.compile(r"(\$?\$\{)")
-_PLACE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_PLACE = r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?"
 
 
 def parse_reference(text: str, where: str) -> SecretRef:
@@ -127,7 +127,7 @@ def parse_template(text: str, where: str) -> Template:
 
 def _place(after: str, where: str) -> tuple[EnvironmentVariable, str]:
     inside, closing, tail = after.partition("}")
-    place = _PLACE.fullmatch(inside)
+    place = re.fullmatch(_PLACE, inside, re.DOTALL)
     if not (closing and place):
         hint = "${NAME} and ${NAME:-DEFAULT} are environment variables; write $${ for a literal ${"
         raise ConfigError(f"{where} has a ${{ that names no variable", hint)

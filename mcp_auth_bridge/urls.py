@@ -16,8 +16,11 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f<>\"\\^`{|}]")
 # What resolvers and browsers read as an IPv4 address (WHATWG URL, "ends in a number").
 _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.ASCII)
 # A URL without its scheme: it has a path, a port or a dot, or is `localhost`.
-_SPOKEN = re.compile(r"(?=.*[/.]|.*:\d|localhost$)(\[[^\]/]*\]|[^/:?#@]+)(:\d+)?([/?].*)?")
+_SPOKEN = r"(?=.*[/.]|.*:\d|localhost$)(\[[^\]/]*\]|[^/:?#@]+)(:\d+)?([/?].*)?"
 _LONGEST = 8192
+
+CALLBACK_PATH = "/callback"
+"""The path of the redirect URI, unless the configured client is registered with another."""
 
 
 class Purpose(enum.Enum):
@@ -126,7 +129,7 @@ def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
 
 def with_scheme(text: str) -> str:
     """`text`, a URL without its scheme, with the scheme that the gate accepts; "" if `text` is not such a URL."""
-    if not _SPOKEN.fullmatch(text):
+    if not re.fullmatch(_SPOKEN, text):
         return ""
     for scheme in ("http", "https"):  # the gate accepts http for loopback only
         try:
@@ -138,7 +141,7 @@ def with_scheme(text: str) -> str:
 
 
 _UNRESERVED = "-._~"  # RFC 3986 section 2.3, besides letters and digits
-_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = r"%(?![0-9A-Fa-f]{2})"
 
 
 def shell_safe(url: Url) -> str:
@@ -146,8 +149,8 @@ def shell_safe(url: Url) -> str:
 
     Besides the unreserved characters the path keeps `/:@+,=`, and the query keeps `&` too, which separates parameters.
     """
-    path = quote(_ESCAPE.sub("%25", url.path), safe=f"%/:@+,={_UNRESERVED}")
-    query = quote(_ESCAPE.sub("%25", url.query), safe=f"%/:@+,=&{_UNRESERVED}")
+    path = quote(re.sub(_ESCAPE, "%25", url.path), safe=f"%/:@+,={_UNRESERVED}")
+    query = quote(re.sub(_ESCAPE, "%25", url.query), safe=f"%/:@+,=&{_UNRESERVED}")
     return f"{url.origin}{path}?{query}" if query else f"{url.origin}{path}"
 
 

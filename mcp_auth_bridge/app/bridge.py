@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.machine_plan import build_plan, grant_name
 from mcp_auth_bridge.app.profile_secrets import ProfileSecrets
 from mcp_auth_bridge.app.record_names import cache_name, session_name
 from mcp_auth_bridge.app.store_access import StoreAccess
@@ -21,12 +20,9 @@ from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.credentials.base import Credentials, Renewal
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, WithOrganisation
-from mcp_auth_bridge.credentials.stored_session import StoredSession
-from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import LoginRequired, quoted, shell_quoted
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret, spelled_reference
-from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.console.logging_wrappers import LoggingCredentials
 from mcp_auth_bridge.shell.files.server_cache import ServerCache
@@ -40,7 +36,10 @@ if TYPE_CHECKING:
     from mcp_auth_bridge.credentials.oauth import OAuthCredentials
     from mcp_auth_bridge.credentials.redemption import Redemption
     from mcp_auth_bridge.credentials.services import Services
+    from mcp_auth_bridge.credentials.stored_session import StoredSession
+    from mcp_auth_bridge.effects import Flow
     from mcp_auth_bridge.oauth.machine import MachinePlan
+    from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 
 
 class Bridge:
@@ -57,8 +56,6 @@ class Bridge:
         self.server_cache = ServerCache(context.paths.memory, cache_name(self.record, profile, context.environ))
         # The TLS context and the proxy for all requests.
         self.network = Network(profile.network)
-        # Counts the tabs that tool calls open for this login.
-        self.tabs = TabLimit(context.paths.memory, self.record, time.time)
         # The context of the command.
         self._context = context
         debug_log.event("profile", profile=profile.name, url=profile.url.resource, auth=type(profile.auth).__name__)
@@ -76,6 +73,13 @@ class Bridge:
         bridge = Bridge(profile, self._context)
         bridge.store_access = self.store_access
         return bridge
+
+    @cached_property
+    def tabs(self) -> "TabLimit":
+        """Counts the tabs that tool calls open for this login."""
+        from mcp_auth_bridge.shell.browser.rate_limit import TabLimit  # most runs need no tab
+
+        return TabLimit(self._context.paths.memory, self.record, time.time)
 
     @cached_property
     def pool(self) -> Pool:
@@ -215,7 +219,8 @@ class Bridge:
         return self._oauth_credentials(stored, services, InProcessRedemption(stored, services))
 
     def _stored_session(self, open_store: Callable[[], Awaitable[Store]]) -> "tuple[StoredSession, Services]":
-        from mcp_auth_bridge.credentials.services import Services
+        from mcp_auth_bridge.credentials.services import Services  # a configured token is not in a session
+        from mcp_auth_bridge.credentials.stored_session import StoredSession  # as above
 
         services = Services(
             open_store=open_store,
@@ -230,7 +235,7 @@ class Bridge:
         )
         return StoredSession(self.record, services, self._check_account), services
 
-    async def _drive(self, flow: Flow[Session]) -> Session:
+    async def _drive(self, flow: "Flow[Session]") -> Session:
         """Run a flow that does not need the user. Its modules are imported here, because most starts need none."""
         if isinstance(self.profile.auth, MachineSettings):
             from mcp_auth_bridge.shell.run_flow import run_flow_headless
@@ -241,13 +246,13 @@ class Bridge:
         return await run_refresh(self.network, flow)
 
     def _oauth_credentials(
-        self, stored: StoredSession, services: "Services", redemption: "Redemption"
+        self, stored: "StoredSession", services: "Services", redemption: "Redemption"
     ) -> "OAuthCredentials":
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 
         return OAuthCredentials(stored, self._renewal(stored, services, redemption), services)
 
-    def _renewal(self, stored: StoredSession, services: "Services", redemption: "Redemption") -> Renewal:
+    def _renewal(self, stored: "StoredSession", services: "Services", redemption: "Redemption") -> Renewal:
         name, auth = self.profile.name, self.profile.auth
         if not isinstance(auth, MachineSettings):
             from mcp_auth_bridge.credentials.diagnosis import LoginDiagnosis
@@ -255,6 +260,7 @@ class Bridge:
 
             diagnosis = LoginDiagnosis(name, self.login_command, digest(auth))
             return RefreshRenewal(diagnosis, stored, services, redemption)
+        from mcp_auth_bridge.app.machine_plan import grant_name  # as below
         from mcp_auth_bridge.credentials.machine import MachineRenewal, PlanSource  # a person has no machine's plan
 
         source = PlanSource(name, grant_name(auth), partial(self.machine_plan, auth), not auth.token_endpoint)
@@ -262,4 +268,6 @@ class Bridge:
 
     async def machine_plan(self, auth: MachineSettings) -> "MachinePlan":
         """The plan by which the machine that `auth` describes obtains tokens. Raises `CredentialMissing`."""
+        from mcp_auth_bridge.app.machine_plan import build_plan  # as above
+
         return await build_plan(self.profile.url, auth, self.secrets.read)

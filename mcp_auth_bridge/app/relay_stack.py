@@ -7,6 +7,7 @@ either era has relays that serve its user. Below them are the relays that the er
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
+from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
@@ -21,24 +22,23 @@ from mcp_auth_bridge.relay.early_discover import EarlyDiscover
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.early_listen import EarlyListen
 from mcp_auth_bridge.relay.era import Era, remembered_era
-from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.relay.keep_alive import KeepAlive
 from mcp_auth_bridge.relay.legacy_era import LegacyEra
 from mcp_auth_bridge.relay.legacy_session import LegacySession
-from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
 from mcp_auth_bridge.relay.login_notices import LoginNotices
 from mcp_auth_bridge.relay.login_tool import LoginTool
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.modern_era import ModernEra
-from mcp_auth_bridge.relay.modern_to_legacy import ModernToLegacy
 from mcp_auth_bridge.relay.parameter_headers import ParameterHeaders, hide_invalid, show_all
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.remembered_lists import RememberedLists
 from mcp_auth_bridge.relay.server_era import ServerEra
 from mcp_auth_bridge.relay.session_replay import SessionReplay
-from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.relay.headless import Headless
 
 
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
@@ -49,12 +49,16 @@ def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     legacy, modern = RememberedLists(legacy, remembered), EarlyListen(RememberedLists(modern, remembered))
     legacy, modern = LoginTool(legacy, profile.name), LoginTool(modern, profile.name)
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
+        from mcp_auth_bridge.relay.signing_in import SigningIn  # a configured token is not a login
+
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
     return LoginNotices(Batches(Isolation(ClientEra(legacy, modern))))
 
 
-def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
+def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> "Headless":
     """The relay for `--headless`, from the same arguments."""
+    from mcp_auth_bridge.relay.headless import Headless  # most bridges run for a person
+
     eras = _Eras(profile, remembered)
     return Headless(Batches(Isolation(ClientEra(eras.for_legacy_client(), eras.for_modern_client()))))
 
@@ -83,16 +87,28 @@ class _Eras:
     def for_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.LEGACY: self._legacy_server_unless_dual,
-            Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name, self._questions),
+            Era.MODERN: self._modern_server_for_legacy_client,
         }
         return ClientCapabilities(SessionReplay(ServerEra(build, Era.LEGACY, self._remembered)))
 
     def for_modern_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.MODERN: self.modern_server,
-            Era.LEGACY: lambda: ModernToLegacy(SessionReplay(self.legacy_server()), os.urandom),
+            Era.LEGACY: self._legacy_server_for_modern_client,
         }
         return ServerEra(build, Era.MODERN, self._remembered)
+
+    # Most clients meet a server of their own era, so a start imports neither translator.
+
+    def _modern_server_for_legacy_client(self) -> Relay:
+        from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern  # as above
+
+        return LegacyToModern(self.modern_server(), self._profile.name, self._questions)
+
+    def _legacy_server_for_modern_client(self) -> Relay:
+        from mcp_auth_bridge.relay.modern_to_legacy import ModernToLegacy  # as above
+
+        return ModernToLegacy(SessionReplay(self.legacy_server()), os.urandom)
 
     def legacy_server(self) -> Relay:
         calls = ParameterHeaders(self._delivery(), show_all, self._listings)

@@ -4,8 +4,10 @@ Before the command is known, it imports only the standard library and the smalle
 """
 
 import argparse
+import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,7 +29,8 @@ _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse `argv`, run the command, and exit with its exit code."""
     terminal.open_standard_streams()
-    arguments = manual.build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = manual.build_parser(words).parse_args(words)
     try:
         code = _run(arguments)
     except BridgeError as error:
@@ -69,8 +72,17 @@ def _run(arguments: argparse.Namespace) -> int:
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     config = Path(arguments.config) if arguments.config else None
     if arguments.command == "doctor":
-        return run(story(load_context_or_default(paths, config, store)))
-    return run(story(load_context(paths(), config, store)))
+        context = load_context_or_default(paths, config, store)
+    else:
+        context = load_context(paths(), config, store)
+    _begin_collecting()
+    return run(story(context))
+
+
+def _begin_collecting() -> None:
+    """Collect garbage from here on, but never look through the modules: they stay until the process ends."""
+    gc.freeze()
+    gc.enable()
 
 
 def _begin_log(arguments: argparse.Namespace) -> None:

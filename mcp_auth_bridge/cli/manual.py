@@ -1,6 +1,7 @@
 """The commands, their options and the texts of `--help`, which are the manual."""
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.cli import options
@@ -33,8 +34,12 @@ exit codes:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line; its result has the name of the command as `command`."""
+def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the whole command line; its result has the name of the command as `command`.
+
+    If the line begins with a command, argparse leaves the other `words` to that command's parser. Then this one knows
+    no other command: building all of them would take a twentieth of a start.
+    """
     manual: argparse.ArgumentParser = MainParser(
         prog="mcp-auth-bridge",
         description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays messages.",
@@ -48,17 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = manual.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=CommandParser
     )
-    _add_run(commands)
-    _add_login(commands)
-    _add_key(commands)
-    _add_secret(commands)
-    _add_logout(commands)
-    _add_status(commands)
-    _add_doctor(commands)
-    _add_token(commands)
-    _add_tools(commands)
-    _add_call(commands)
-    _add_demo(commands)
+    for name in words[:1] if words[:1] and words[0] in _COMMANDS else _COMMANDS:
+        _COMMANDS[name](commands)
     return manual
 
 
@@ -301,3 +297,19 @@ def _add_demo(commands: "options.Commands") -> None:
     )
     parser = options.add_command(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
     parser.add_argument("--no-browser", action="store_true", help="allow the login automatically, without your browser")
+
+
+_COMMANDS: Mapping[str, Callable[["options.Commands"], None]] = {
+    "run": _add_run,
+    "login": _add_login,
+    "key": _add_key,
+    "secret": _add_secret,
+    "logout": _add_logout,
+    "status": _add_status,
+    "doctor": _add_doctor,
+    "token": _add_token,
+    "tools": _add_tools,
+    "call": _add_call,
+    "demo": _add_demo,
+}
+"""Adds the parser of a command, by the name of the command, in the order of the help."""

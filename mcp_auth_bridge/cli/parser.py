@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console import terminal, text_layout
 
 
 class LogFormat(argparse.Action):
@@ -25,6 +25,10 @@ class LogFormat(argparse.Action):
 
 class Formatter(argparse.HelpFormatter):
     """Fills paragraphs to the width of the terminal, except those with indented lines."""
+
+    def __init__(self, prog: str) -> None:
+        # argparse makes a formatter for each argument, and would ask shutil for the width, which brings bz2 and lzma.
+        super().__init__(prog, width=text_layout.columns_for(sys.__stdout__) - 2)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:  # noqa: ARG002 - argparse's
         import textwrap  # only for help

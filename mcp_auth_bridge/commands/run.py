@@ -12,9 +12,7 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.app.server_lookup import find_bridge
-from mcp_auth_bridge.commands.on_demand import sign_in_on_demand
 from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -22,7 +20,7 @@ from mcp_auth_bridge.errors import BridgeError, shell_quoted
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.shell.console import debug_log, stdio, terminal
 from mcp_auth_bridge.shell.process import parent_watch
-from mcp_auth_bridge.shell.run_relay import RelayRunner
+from mcp_auth_bridge.shell.run_relay import Announce, RelayRunner
 
 _FAREWELL = 0.06
 """Seconds for ending the remote session: Claude Code kills a server 100 ms after its signal."""
@@ -87,13 +85,15 @@ def _announce(bridge: Bridge, given: Input) -> None:
 def _describe_credentials(bridge: Bridge) -> str:
     auth = bridge.profile.auth
     if isinstance(auth, MachineSettings):
+        from mcp_auth_bridge.app.machine_plan import grant_name  # most credentials are a person's
+
         return f"tokens obtained by {grant_name(auth)}"
     return describe_static(auth) or "its stored login, if there is one"
 
 
 async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:
     writer = stdio.StdoutWriter(given.outgoing)
-    runner = RelayRunner(relay, bridge.remote, writer, bridge.server_cache.save, partial(sign_in_on_demand, bridge))
+    runner = RelayRunner(relay, bridge.remote, writer, bridge.server_cache.save, partial(_sign_in, bridge))
     relaying = asyncio.ensure_future(runner.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     parent_watch.watch(given.parent, relaying.cancel)
@@ -106,6 +106,12 @@ async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:
         async with asyncio.timeout(_REFRESH):
             await bridge.settle()
     await bridge.pool.aclose()
+
+
+async def _sign_in(bridge: Bridge, announce: Announce) -> None:
+    from mcp_auth_bridge.commands.on_demand import sign_in_on_demand  # most runs find a login in the store
+
+    await sign_in_on_demand(bridge, announce)
 
 
 def _end_on_signals(relaying: asyncio.Future[None]) -> None:

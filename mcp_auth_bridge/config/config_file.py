@@ -31,7 +31,7 @@ from mcp_auth_bridge.errors import ConfigError, os_error_text, quoted
 from mcp_auth_bridge.urls import Purpose, with_scheme
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KEYS = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_KEYS = r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 
 _KEYRING = KeyringStoreSettings()
 
@@ -197,7 +197,7 @@ def _written_url(table: Any) -> str:
 def _with_line(error: ConfigError, text: str, path: Path, table: Sequence[str]) -> ConfigError:
     """`error` with the number of its line. Its message begins with the file, then the keys below `table`."""
     said = error.message.removeprefix(f"{path}: ")
-    below = _KEYS.match(said.removeprefix(".".join(table)))
+    below = re.match(_KEYS, said.removeprefix(".".join(table)))
     keys = [*table, *(below[0].strip(".").split(".") if below and below[0] else ())]
     lines = (toml.find_line(text, keys[:count]) for count in range(len(keys), 0, -1))
     line = next(filter(None, lines), None)

@@ -8,10 +8,9 @@ from mcp_auth_bridge.http_syntax import is_field_value, is_token
 from mcp_auth_bridge.secret import Literal, SecretRef, Template, parse_reference
 
 # Set by the bridge itself or by HTTP: a configuration cannot override them.
-_RESERVED = re.compile(
+_RESERVED = (
     r"host|cookie|content-.*|connection|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|accept"
-    r"|accept-encoding|dpop|origin|last-event-id|mcp-.*",
-    re.IGNORECASE,
+    r"|accept-encoding|dpop|origin|last-event-id|mcp-.*"
 )
 _AUTHORIZATION = "authorization"
 
@@ -41,7 +40,7 @@ def parse_credentials(headers: Mapping[str, str], where: str) -> dict[str, Secre
     for name in headers:
         if not is_token(name):
             raise ConfigError(f"{where}: {quoted(name)} is not a header name", "write it as in X-Acme-Org")
-        if _RESERVED.fullmatch(name):
+        if re.fullmatch(_RESERVED, name, re.IGNORECASE):
             raise ConfigError(f"{where}: {name} is set by the bridge itself", "remove it")
         if name.lower() in seen:
             raise ConfigError(f"{where}: {name} is given twice", "header names ignore case")

@@ -7,14 +7,13 @@ from typing import Literal as OneOf
 import msgspec
 
 from mcp_auth_bridge.config import toml
-from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
 from mcp_auth_bridge.secret import parse_reference
-from mcp_auth_bridge.urls import Purpose, gate, redacted_url
+from mcp_auth_bridge.urls import CALLBACK_PATH, Purpose, gate, redacted_url
 
 _LONGEST_CLIENT_NAME = 100
 # draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.
-_METADATA_URL = re.compile(r"https://[^\s/?#@]+(?!.*/\.\.?(?:[/?]|$))/[^\s#]+", re.ASCII)
+_METADATA_URL = r"https://[^\s/?#@]+(?!.*/\.\.?(?:[/?]|$))/[^\s#]+"
 
 RESERVED_PARAMETERS = frozenset(
     {
@@ -181,7 +180,7 @@ def _check_client(auth: LoginSettings, where: str) -> None:
             f"{where}.client_name: {quoted(name)} cannot be the name of a client",
             f"write at most {_LONGEST_CLIENT_NAME} printable characters, as the authorization server lists it",
         )
-    if auth.client_metadata_url and not _METADATA_URL.fullmatch(auth.client_metadata_url):
+    if auth.client_metadata_url and not re.fullmatch(_METADATA_URL, auth.client_metadata_url, re.ASCII):
         raise ConfigError(
             f"{where}.client_metadata_url: {redacted_url(auth.client_metadata_url)} cannot be a client's identifier",
             "write an https URL with a path and without a fragment, as https://example.com/client-metadata.json",

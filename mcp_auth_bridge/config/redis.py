@@ -10,8 +10,8 @@ from mcp_auth_bridge.secret import SecretRef, parse_reference
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _PORT = 6379  # IANA's for redis, with TLS or without
-_PREFIX = re.compile(r"[A-Za-z0-9._:{}/-]{1,100}")
-_DATABASE = re.compile(r"[0-9]{1,5}")
+_PREFIX = r"[A-Za-z0-9._:{}/-]{1,100}"
+_DATABASE = r"[0-9]{1,5}"
 _URL = 'write it as "rediss://redis.example.com:6379/0"'
 
 
@@ -56,7 +56,7 @@ def parse_address(settings: RedisStoreSettings, where: str) -> RedisAddress:
     if bool(settings.key_file) == bool(settings.key_command):
         hint = 'every machine needs the same: key_file = "…", or key_command = ["op", "read", "…"]'
         raise ConfigError(f"{where}: the sealing key comes from one place, key_file or key_command", hint)
-    if not _PREFIX.fullmatch(settings.prefix):
+    if not re.fullmatch(_PREFIX, settings.prefix):
         raise ConfigError(f"{where}.prefix cannot begin the names of keys", "use letters, digits and . _ : { } / -")
     if settings.user and not settings.password:
         raise ConfigError(f"{where}: user without password", 'add password = "env:NAME"')
@@ -85,7 +85,7 @@ def _place(text: str, where: str) -> RedisAddress:
     except UrlRefused as refused:
         raise ConfigError(f"{where} is not acceptable: {refused.hint}", _URL) from None
     database = url.path.strip("/") or "0"
-    if url.query or "#" in rest or not _DATABASE.fullmatch(database):
+    if url.query or "#" in rest or not re.fullmatch(_DATABASE, database):
         raise ConfigError(f"{where} does not end with the number of a database", _URL)
     port = urlsplit(f"https://{rest}").port or _PORT
     return RedisAddress(Url("https" if scheme == "rediss" else "http", url.host, port, "/", ""), int(database))

@@ -74,7 +74,7 @@ _WORDS = {
 
 _WRITTEN = {**_WORDS, "array": 'a list: ["…", "…"]', "object": "a table: { KEY = … }"}
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = r"[A-Za-z0-9_-]+"
 
 
 def convert(value: Any, shape: type[T], source: str, where: str) -> T:
@@ -127,7 +127,7 @@ class _KeyPath:
 
     def _unknown(self, key: str, name: str) -> tuple[str, str]:
         known = self._keys()
-        whole = f"{key}.{name if _BARE_KEY.fullmatch(name) else quoted(name)}".lstrip(".")
+        whole = f"{key}.{name if re.fullmatch(_BARE_KEY, name) else quoted(name)}".lstrip(".")
         meant = nearest(name, [*known, getattr(self._type, "tag_field", None) or ""])
         return f"{whole} is not a known key", f'did you mean "{meant}"?' if meant else f"the keys there: {_list(known)}"
 

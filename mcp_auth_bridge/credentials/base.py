@@ -1,17 +1,17 @@
 """The contracts of credentials, one method for the headers of a request (as in golang/oauth2), and of renewals."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.oauth.error_text import redacted, saying, sentence
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.oauth.challenge import Challenge
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class Refusal(msgspec.Struct, frozen=True):
     # The status of the response: 401 or 403.
     status: int
     # The challenge in its WWW-Authenticate header, None if there is none.
-    challenge: Challenge | None
+    challenge: "Challenge | None"
     # The headers that it refused.
     sent: Mapping[str, str]
     # Whether those headers followed another refusal of the same request, so that there is nothing left to try.
@@ -54,10 +54,15 @@ class Refusal(msgspec.Struct, frozen=True):
     @property
     def said(self) -> str:
         """The server's own sentence, without the headers that it received; foreign text, "" for none."""
+        from mcp_auth_bridge.oauth.documents import known_error  # most servers refuse nothing
+        from mcp_auth_bridge.oauth.error_text import redacted, sentence  # as above
+
         text = self.description or sentence("text/plain", self.words.encode())
         return redacted("" if known_error(text) == text else text, map(Secret, self.sent.values()))
 
     def __str__(self) -> str:
+        from mcp_auth_bridge.oauth.error_text import saying  # as above
+
         return f"{self.protocol} {self.status}{saying(self.said)}"
 
 

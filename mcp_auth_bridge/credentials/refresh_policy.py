@@ -21,7 +21,6 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.session import Session, Strikes
 
 _CLIENT_STRIKES = 2
@@ -85,6 +84,8 @@ def why_ended(session: Session, now: float) -> str:
     if session.client_forgotten and session.client.expired(now):
         return "the registration of this bridge at the authorization server has expired"
     doubt = " after a refresh that got no response" if session.in_doubt else ""
+    from mcp_auth_bridge.oauth.documents import known_error  # few logins have ended
+
     return f"the authorization server ended it{doubt} ({known_error(session.ended)}{session.ended_saying})"
 
 
@@ -110,6 +111,8 @@ def wants_login(strikes: Strikes) -> bool:
 
 def last_words(strikes: Strikes) -> str:
     """The authorization server's reason for the last strike."""
+    from mcp_auth_bridge.oauth.documents import known_error  # as above
+
     return f"{known_error(strikes.code) if strikes.code else f'HTTP {strikes.status}'}{strikes.said}"
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
-from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.stores.base import Store
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.effects import Flow
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ class Services(msgspec.Struct, frozen=True):
     # The turn of one process on this machine to refresh the login: the others wait and use its result.
     turn: Callable[[], AbstractAsyncContextManager[None]]
     # Runs a flow with the network.
-    drive: Callable[[Flow[Session]], Awaitable[Session]]
+    drive: "Callable[[Flow[Session]], Awaitable[Session]]"
     # The time in Unix seconds, which may be set back.
     now: Callable[[], float]
     # Seconds that only grow, for pauses.

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mcp_auth_bridge.effects import CALLBACK_PATH, Flow
+from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
@@ -13,7 +13,7 @@ from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.providers import ProviderOverrides
 from mcp_auth_bridge.oauth.registration import RegistrationSettings
 from mcp_auth_bridge.oauth.session import Client, Session
-from mcp_auth_bridge.urls import Url
+from mcp_auth_bridge.urls import CALLBACK_PATH, Url
 
 GrantFlow: TypeAlias = Callable[[AuthorizationServer, Client, tuple[str, ...]], Flow[Session]]
 """A grant, which asks the user for the given scopes: `grants.authorization_code` or `device.device_code`."""

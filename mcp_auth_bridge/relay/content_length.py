@@ -16,8 +16,8 @@ FIRST = b"C"
 
 _END_OF_HEADERS = b"\r\n\r\n"
 _LONGEST_HEADERS = 1024  # bytes
-_LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,12})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_LENGTH = rb"^content-length:[ \t]*([0-9]{1,12})[ \t]*\r?$"
+_NOT_ASCII = r"[^\x00-\x7f]"
 
 
 class Frames:
@@ -55,7 +55,7 @@ class Frames:
     def _has_size(self) -> bool:
         """Whether the size of the next message is known. Raises `Malformed`."""
         if self._size is None and (end := self._rest.find(_END_OF_HEADERS, 0, _LONGEST_HEADERS)) >= 0:
-            found = _LENGTH.search(self._rest, 0, end)
+            found = re.search(_LENGTH, self._rest[:end], re.IGNORECASE | re.MULTILINE)
             self._size = int(found[1]) if found else self._limit + 1
             del self._rest[: end + len(_END_OF_HEADERS)]
         if (self._size or 0) > self._limit or (self._size is None and len(self._rest) >= _LONGEST_HEADERS):
@@ -65,7 +65,7 @@ class Frames:
 
 def framed(raw: bytes) -> bytes:
     """The message `raw` as such a frame, in ASCII."""
-    text = raw if raw.isascii() else _NOT_ASCII.sub(_escaped, raw.decode()).encode()
+    text = raw if raw.isascii() else re.sub(_NOT_ASCII, _escaped, raw.decode()).encode()
     return b"Content-Length: %d\r\n\r\n%b" % (len(text), text)
 
 

@@ -10,7 +10,7 @@ MOST_REDIRECTS = 3
 
 _SAME_METHOD = (307, 308)  # RFC 9110 section 15.4: with the others a client may turn a POST into a GET
 _ANY = (301, 302, 303, 307, 308)
-_LOGIN_PAGE = re.compile(r"(?<![a-z])(?:log[-_]?in|sign[-_]?in|sso|saml2?|authorize)(?![a-z])", re.IGNORECASE)
+_LOGIN_PAGE = r"(?<![a-z])(?:log[-_]?in|sign[-_]?in|sso|saml2?|authorize)(?![a-z])"
 
 
 def redirect_target(verb: str, url: Url, status: int, location: str) -> Url | None:
@@ -84,7 +84,7 @@ def leads_to_login(location: str) -> bool:
         host_and_path = f"{target.hostname or ''}{target.path}"
     except ValueError:
         return False
-    return _LOGIN_PAGE.search(host_and_path) is not None
+    return re.search(_LOGIN_PAGE, host_and_path, re.IGNORECASE) is not None
 
 
 def redirect_loop_error(status: int) -> UpstreamFailed:

@@ -47,8 +47,8 @@ class ClientWriter(Protocol):
 class RelayRunner:
     """Runs `relay` between `writer`, which writes to the MCP client, and `remote`.
 
-    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises; it announces
-    the address at which the user begins that login, if it cannot open a browser.
+    `remember` keeps a result for the next process, after the client has got it. `sign_in` returns once there is a new
+    login, or raises; it announces the address at which the user begins that login, if it cannot open a browser.
     """
 
     def __init__(
@@ -163,7 +163,8 @@ class RelayRunner:
                 debug_log.event("relay.waits", what=timer, seconds=seconds)
                 self._set_timer(timer, seconds)
             case Remember(method=method, result=result):
-                self._remember(method, result)
+                # After the client has its reply: what is remembered waits for the disk. The loop reports an exception.
+                asyncio.get_running_loop().call_soon(self._remember, method, result)
             case SignIn():
                 self._start(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():

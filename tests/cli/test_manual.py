@@ -9,7 +9,13 @@ import pytest
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.cli.manual import build_parser
 
-COMMANDS = tuple(next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict)))
+
+def parsers(*words):
+    """The parsers of the commands, by name, that a line of these `words` is parsed with."""
+    return next(action.choices for action in build_parser(words)._actions if action.dest == "command")
+
+
+COMMANDS = tuple(parsers())
 
 
 def run(*arguments, home, columns="80"):
@@ -34,6 +40,17 @@ def test_the_help_uses_a_wider_terminal(tmp_path):
     narrow, wide = (run("call", "--help", home=tmp_path, columns=columns).stdout for columns in ("80", "118"))
     assert len(wide.splitlines()) < len(narrow.splitlines())
     assert max(map(len, wide.splitlines())) > 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_line_that_begins_with_a_command_is_parsed_without_the_others(command):
+    alone = parsers(command, "acme", "--debug")
+    assert {name: parser.format_help() for name, parser in alone.items()} == {command: parsers()[command].format_help()}
+
+
+@pytest.mark.parametrize("words", [("--debug", "run"), ("help", "run"), ("rnu",), ("--config", "run", "login")])
+def test_any_other_line_is_parsed_with_all_commands(words):
+    assert tuple(parsers(*words)) == COMMANDS
 
 
 @pytest.mark.parametrize("arguments", [("help",), ("help", "login"), ("help", "token", "more")])

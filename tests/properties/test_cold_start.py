@@ -38,11 +38,58 @@ except SystemExit as left:  # argparse ends --help and --version itself
     leave(left.code or 0)
 """
 
+# Replaces the event loop of a command by a look at the garbage collector.
+COLLECTOR = """
+import gc
+
+def collections():
+    return sum(generation["collections"] for generation in gc.get_stats())
+
+def disable(disable=gc.disable):
+    global before
+    disable()
+    before = collections()  # the compiler of a fresh clone may have caused some
+
+def freeze(freeze=gc.freeze):
+    print(collections() - before)
+    freeze()
+
+def look(story):
+    story.close()
+    print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+    return 0
+
+gc.disable, gc.freeze = disable, freeze
+from mcp_auth_bridge.__main__ import main
+from mcp_auth_bridge.shell.process import loop
+
+loop.run = look
+main()
+"""
+
+# Lists the package's modules that compile a pattern when `run` is imported.
+COMPILERS = """
+import re
+import sys
+
+names = set()
+
+def compile(pattern, flags=0, compile=re.compile):
+    names.add(sys._getframe(1).f_globals["__name__"])
+    return compile(pattern, flags)
+
+re.compile = compile
+import mcp_auth_bridge.cli.main
+import mcp_auth_bridge.commands.run
+print(*sorted(name.removeprefix("mcp_auth_bridge.") for name in names if name.startswith("mcp_auth_bridge.")))
+"""
+
 # The parser of the relay is not h11, which only a login needs.
 HEAVY = """
     h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
     webbrowser http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email
-    email.utils xml tomlkit truststore certifi multiprocessing sqlite3
+    email.utils xml tomlkit truststore certifi multiprocessing sqlite3 shutil bz2 lzma
+    concurrent.futures.thread
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
@@ -50,6 +97,15 @@ LATER = """
     shell.net.oauth_http shell.run_flow shell.browser.loopback shell.browser.opener shell.browser.login_window
     shell.transports.probe stores.os_keyring commands.login commands.sign_in commands.logout commands.status
     commands.demo demo oauth.machine oauth.configured oauth.assertions credentials.machine
+    commands.on_demand commands.stored_logins shell.browser.desktop shell.browser.portal
+    shell.transports.http_sse shell.net.cors_preflight shell.browser.rate_limit app.machine_plan effects
+    oauth.challenge oauth.dpop oauth.documents
+    relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
+"""
+# Their patterns are for every message, every address, or the first lines of the log.
+USED_AT_ONCE = """
+    config.config_file http_syntax relay.envelope relay.json_limits secret shell.console.log_text shell.net.connection
+    shell.net.connection_lifetime shell.net.request_head shell.net.response_parser urls
 """
 
 
@@ -89,6 +145,12 @@ def home(tmp_path):
         store.save(f"session acme {url}", dump(session), None)
 
     return tmp_path, configure
+
+
+def configure_token(home, url):
+    """A configuration with a token for the server `acme` at `url`."""
+    auth = 'auth = { kind = "bearer", token = "${NONE:-configured-token}" }'
+    (home / "config.toml").write_text(f"[servers.acme]\nurl = {json.dumps(url)}\n{auth}\n")
 
 
 async def driven(home, *arguments, says=(), hears=0):
@@ -132,8 +194,7 @@ def test_a_run_with_a_cached_token_loads_nothing_for_a_login(home):
 def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tmp_path):
     async def story():
         async with Far() as far:
-            auth = 'auth = { kind = "bearer", token = "${NONE:-configured-token}" }'
-            (tmp_path / "config.toml").write_text(f"[servers.acme]\nurl = {json.dumps(far.url)}\n{auth}\n")
+            configure_token(tmp_path, far.url)
             heard = await driven(tmp_path, "run", "acme", says=[INITIALIZE, INITIALIZED, request(1)], hears=2)
             assert all(b"Bearer configured-token\r\n" in sent for sent in far.requests)
             return heard
@@ -141,8 +202,22 @@ def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tm
     code, loaded, _ = asyncio.run(story())
     assert code == 0
     assert below([*HEAVY.split(), "shlex"], loaded) == set()
-    later = "credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command"
+    later = """
+        credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command relay.signing_in
+        credentials.stored_session
+    """
     assert below([f"mcp_auth_bridge.{name}" for name in f"{LATER} {later}".split()], loaded) == set()
+
+
+def test_until_the_first_answer_nothing_is_loaded_for_a_refusal(tmp_path):
+    async def story():
+        async with Far() as far:
+            configure_token(tmp_path, far.url)
+            return await driven(tmp_path, "run", "acme", says=[INITIALIZE], hears=1)
+
+    code, loaded, heard = asyncio.run(story())
+    assert (code, [value["id"] for value in heard]) == (0, [INITIALIZE["id"]])
+    assert below(["mcp_auth_bridge.oauth.error_text"], loaded) == set()
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
@@ -163,3 +238,19 @@ def test_a_mistake_on_the_command_line_loads_almost_nothing(tmp_path):
     code, loaded, _ = asyncio.run(driven(tmp_path, "runn"))
     assert code == 2
     assert below([*HEAVY.split(), "asyncio", "msgspec"], loaded) == set()
+
+
+def test_no_garbage_is_collected_before_the_event_loop_and_the_modules_are_never_looked_through(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTOR, "status"],
+        env={"MCP_AUTH_BRIDGE_HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("0\nTrue True\n", "")
+
+
+def test_a_start_compiles_only_patterns_that_it_uses_itself():
+    done = subprocess.run([sys.executable, "-c", COMPILERS], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (USED_AT_ONCE.split(), "")

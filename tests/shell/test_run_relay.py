@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
-from mcp_auth_bridge.relay.base import ToClient
+from mcp_auth_bridge.relay.base import Remember, ToClient
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
@@ -67,6 +68,9 @@ class Client:
                 self._open.remove(end)
                 os.close(end)
 
+    def has_more_to_hear(self):
+        return bool(select.select([self._stdout], [], [], 0)[0])
+
     def hang_up(self):
         """The end of the client's stream."""
         self._close(self._stdin)
@@ -109,14 +113,14 @@ class Story:
         self.credentials = Credentials()
 
     @contextlib.asynccontextmanager
-    async def relayed(self, relay=None):
+    async def relayed(self, relay=None, remember=lambda method, result: None):
         """Only `RelayRunner`."""
         async with self.far:
             wire = Pool(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
             remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials)
             relay = relay or LegacySession(Passthrough())
             writer = StdoutWriter(self.client.outgoing)
-            self.runner = RelayRunner(relay, remote, writer, lambda method, result: None, refuse_to_sign_in)
+            self.runner = RelayRunner(relay, remote, writer, remember, refuse_to_sign_in)
             self.running = asyncio.create_task(self.runner.run(chunks(self.client.incoming)))
             try:
                 yield self
@@ -197,6 +201,25 @@ def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
             assert [value.get("method") or value["id"] for value in heard] == ["a", "b", "roots/list", 1]
             await bridge.client.say(answer("s", {"roots": []}))
             await bridge.far.saw("response")
+
+    told(tell)
+
+
+def test_a_result_is_remembered_when_the_client_has_it(story):
+    class Remembering(Passthrough):
+        def from_client(self, asked):
+            yield Remember("initialize", b"{}")
+            yield ToClient(asked)
+
+    async def tell():
+        remembered = asyncio.get_running_loop().create_future()
+
+        def remember(method, result):
+            remembered.set_result((method, result, story.client.has_more_to_hear()))
+
+        async with story.relayed(Remembering(), remember) as bridge:
+            await bridge.client.say(request(1))
+            assert await remembered == ("initialize", b"{}", True)
 
     told(tell)
 

@@ -25,13 +25,12 @@ from urllib.parse import parse_qsl
 
 import h11
 
-from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.shell.browser import callback_request, pages, socket_owner
 from mcp_auth_bridge.shell.browser.callback_request import CallbackRequest
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.urls import CALLBACK_PATH, Purpose, gate
 
 _MOST_UNREAD = 64  # connections that have not sent a whole request yet
 _REQUEST_TIMEOUT = 5.0  # seconds

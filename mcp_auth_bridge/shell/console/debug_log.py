@@ -157,7 +157,7 @@ class Fields(LoggedFailure, total=False):
 
 _SCALARS = (str, int, float, bool, type(None))
 
-_QUOTED = re.compile("“.*”", re.DOTALL)
+_QUOTED = "“.*”"
 
 on = False
 """Whether all events are written. Code that has to compute a field looks at this first."""
@@ -246,7 +246,7 @@ def failure(error: BaseException) -> LoggedFailure:
     """The class of `error`, and the message of a `BridgeError` without its quotations, which may be a server's text."""
     if not isinstance(error, BridgeError):
         return {"failure": type(error).__name__}
-    return {"failure": type(error).__name__, "says": _QUOTED.sub("“…”", error.message)}
+    return {"failure": type(error).__name__, "says": re.sub(_QUOTED, "“…”", error.message, flags=re.DOTALL)}
 
 
 def _checked(name: str, value: object) -> Scalar | None:

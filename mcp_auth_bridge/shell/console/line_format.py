@@ -22,7 +22,7 @@ from mcp_auth_bridge.shell.console.text_layout import terminal_width, wrap_lines
 PREFIX = "mcp-auth-bridge: "
 _INDENT = "  "
 
-_BARE = re.compile(r"[\w./:@%~,\[\]…+-]+")
+_BARE = r"[\w./:@%~,\[\]…+-]+"
 
 Scalar: TypeAlias = str | int | float | bool
 DroppedLine: TypeAlias = Callable[[int], str]
@@ -170,7 +170,7 @@ def _missing(count: int) -> str:
 def _shown(value: Scalar) -> str:
     if not isinstance(value, str):
         return f"{value:g}" if isinstance(value, float) else str(value).lower()
-    return value if _BARE.fullmatch(value) else '"' + value.replace('"', "'") + '"'
+    return value if re.fullmatch(_BARE, value) else '"' + value.replace('"', "'") + '"'
 
 
 def clock(shape: str) -> str:

@@ -10,7 +10,6 @@ import select
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from mcp_auth_bridge.relay.content_length import framed
 from mcp_auth_bridge.relay.framing import one_line
@@ -128,6 +127,8 @@ class StdoutWriter:
         if self._poll is not None:
             self._poll.register(fd, select.POLLOUT)
         else:
+            from concurrent.futures import ThreadPoolExecutor  # only Windows needs it
+
             # writes on Windows
             self._thread = ThreadPoolExecutor(1)
 

@@ -10,8 +10,8 @@ _INDENT = "    "
 _NARROWEST, _USUAL = 20, 80  # columns
 
 # A command, or a line of TOML, comes at the end of a hint, after a colon; a URL may be anywhere.
-_COMMAND = re.compile(r"(?<=: )(?:mcp-auth-bridge |store = |servers\.example\.url = ).*$")
-_URL = re.compile(r"\S*[a-z][a-z0-9+.-]*://\S+")
+_COMMAND = r"(?<=: )(?:mcp-auth-bridge |store = |servers\.example\.url = ).*$"
+_URL = r"\S*[a-z][a-z0-9+.-]*://\S+"
 
 
 def terminal_width() -> int:
@@ -21,13 +21,16 @@ def terminal_width() -> int:
 
 def stream_width(stream: TextIO | None) -> int:
     """Columns of the terminal that `stream` is, 0 if it is not a terminal or was closed before the process began."""
-    if stream is None or not stream.isatty():
-        return 0
+    return 0 if stream is None or not stream.isatty() else columns_for(stream)
+
+
+def columns_for(stream: TextIO | None) -> int:
+    """Columns for text on `stream`: as COLUMNS says, else those of the terminal that it is, else 80."""
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):
         return int(told)
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+        return (stream is not None and os.get_terminal_size(stream.fileno()).columns) or _USUAL
     except (ValueError, OSError):
         return _USUAL
 
@@ -49,7 +52,7 @@ def wrap_lines(text: str, columns: int, first: str = "", indent: str = _INDENT) 
 
 def split_command(text: str) -> tuple[str, str]:
     """`text` without the command at its end, and that command, "" if it ends without one."""
-    found = _COMMAND.search(text)
+    found = re.search(_COMMAND, text)
     return (text[: found.start()].rstrip(), found[0]) if found else (text, "")
 
 
@@ -57,7 +60,7 @@ def _wrap(text: str, columns: int, first: str, indent: str) -> Iterator[str]:
     """Fill lines with words and the blanks between them; a long URL takes a line of its own."""
     line = first
     for blanks, word in re.findall(r"( *)(\S+)", text):
-        alone = _URL.fullmatch(word) is not None and len(word) > columns // 2
+        alone = re.fullmatch(_URL, word) is not None and len(word) > columns // 2
         if line == indent or (line == first and len(first) <= len(indent)):  # another line would have no more room
             line += word
         elif line.strip() and (alone or len(f"{line}{blanks}{word}") > columns):

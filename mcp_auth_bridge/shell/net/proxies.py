@@ -15,7 +15,7 @@ from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
-_SOCKS = re.compile(r"socks[0-9]?[a-z]?", re.IGNORECASE)
+_SOCKS = r"socks[0-9]?[a-z]?"
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -72,7 +72,11 @@ def parse(text: str, source: str) -> Proxy:
 
 def _unusable_kind_error(scheme: str, source: str) -> ConfigError:
     """Other programs take `socks5h://…` from the same variable. Another `scheme` may be a part of a password."""
-    named = f"a SOCKS proxy ({scheme})" if _SOCKS.fullmatch(scheme) else "a proxy that is not an HTTP proxy"
+    named = (
+        f"a SOCKS proxy ({scheme})"
+        if re.fullmatch(_SOCKS, scheme, re.IGNORECASE)
+        else "a proxy that is not an HTTP proxy"
+    )
     return ConfigError(
         f"{source} names {named}, which the bridge cannot use",
         "set https_proxy to an HTTP proxy, as in http://proxy.example:3128; or, to reach the server directly, add its"

@@ -11,7 +11,6 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, SessionLost, TheirProtocolError
 from mcp_auth_bridge.http_syntax import media_type
-from mcp_auth_bridge.oauth.error_text import LONGEST
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message
 from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.http_semantics import LONGEST_REFUSAL, Failure
@@ -116,6 +115,8 @@ async def read_failure(
     request = asked.message
     if request is None or not verdict.body_may_reply:
         return await read_error(response, verdict, asked, sent)
+    from mcp_auth_bridge.oauth.error_text import LONGEST  # most requests succeed
+
     body = await _read_body(response)
     words = body.decode(errors="replace") if len(body) <= LONGEST else ""
     failed = quote(verdict.error, words, sent)

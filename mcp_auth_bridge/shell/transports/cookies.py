@@ -13,8 +13,8 @@ from mcp_auth_bridge.urls import Url
 MOST_COOKIES = 32
 LARGEST_COOKIE = 4096  # bytes of name and value together
 
-_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|\"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\"")
-_SECURE = re.compile(r";\s*secure\s*(?:[;=]|$)", re.IGNORECASE)
+_VALUE = r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|\"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\""
+_SECURE = r";\s*secure\s*(?:[;=]|$)"
 
 
 class CookieJar:
@@ -35,8 +35,8 @@ class CookieJar:
         for field in fields:
             pair, _, _ = field.partition(";")
             name, equals, value = (part.strip() for part in pair.partition("="))
-            valid = equals and is_token(name) and _VALUE.fullmatch(value) and len(name + value) <= LARGEST_COOKIE
-            if valid and (url.scheme == "https" or not _SECURE.search(field)):
+            valid = equals and is_token(name) and re.fullmatch(_VALUE, value) and len(name + value) <= LARGEST_COOKIE
+            if valid and (url.scheme == "https" or not re.search(_SECURE, field, re.IGNORECASE)):
                 self._keep(name, value)
 
     def session_lost(self, error: SessionLost) -> None:

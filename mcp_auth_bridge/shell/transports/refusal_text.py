@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.http_syntax import media_type
-from mcp_auth_bridge.oauth.error_text import LONGEST, saying, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 
@@ -23,6 +22,8 @@ async def read_words(response: StreamedResponse) -> str:
 
     Frees the connection.
     """
+    from mcp_auth_bridge.oauth.error_text import LONGEST  # most servers refuse nothing
+
     kind = media_type(response.header("content-type"))
     try:
         if kind not in _FOR_PEOPLE:
@@ -37,11 +38,15 @@ async def read_words(response: StreamedResponse) -> str:
 
 def words_in(body: bytes) -> str:
     """The `body` of a refusal as text, or the title of a page. Express sends plain text as text/html."""
+    from mcp_auth_bridge.oauth.error_text import sentence  # as above
+
     return sentence("text/html", body) if body.lstrip()[:1] == b"<" else body.decode(errors="replace")
 
 
 def quote(error: BridgeError, said: str, sent: Mapping[str, str]) -> BridgeError:
     """`error`, to the end of which the text that the server `said` is added without any of the `sent` credentials."""
+    from mcp_auth_bridge.oauth.error_text import saying, sentence  # as above
+
     text = sentence("text/plain", said.encode())
     error.add(saying(text, map(Secret, sent.values())))
     return error

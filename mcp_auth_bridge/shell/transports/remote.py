@@ -5,6 +5,7 @@ The methods yield messages and raise every failure as a `BridgeError`. Closing a
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,11 +18,13 @@ from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.transports.cookies import CookieJar, NoCookies
-from mcp_auth_bridge.shell.transports.http_sse import HttpSse
 from mcp_auth_bridge.shell.transports.send_outcome import Alive
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
 from mcp_auth_bridge.urls import Url
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.shell.transports.http_sse import HttpSse
 
 _OLDER = (400, 404, 405)  # a server of 2024-11-05 answers a POST with these (MCP "Backwards Compatibility")
 
@@ -66,7 +69,7 @@ class Remote:
             async for received in messages:
                 yield received
 
-    async def _renew(self, older: HttpSse) -> None:
+    async def _renew(self, older: "HttpSse") -> None:
         """A new stream for a new session, or no `older` transport any more: the server may have been upgraded."""
         try:
             await older.renew()
@@ -96,8 +99,10 @@ class Remote:
         elif refusal is not None:
             raise refusal
 
-    async def _older(self) -> HttpSse | None:
+    async def _older(self) -> "HttpSse | None":
         """The transport of 2024-11-05, None if the server does not speak it: then its response to the POST counts."""
+        from mcp_auth_bridge.shell.transports.http_sse import HttpSse  # few servers are that old
+
         transport = HttpSse(self._sender)
         try:
             await transport.open()

@@ -5,8 +5,6 @@ from typing import TypeAlias
 
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.challenge import choose_challenge
-from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_semantics import Unauthorized, Verdict
 from mcp_auth_bridge.relay.redirects import redirect_target
@@ -115,6 +113,9 @@ class SendOutcome:
         await self.response.aclose()
 
     def _refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
+        from mcp_auth_bridge.oauth.challenge import choose_challenge  # most servers refuse nothing
+        from mcp_auth_bridge.oauth.documents import known_error  # as above
+
         challenge = choose_challenge(verdict.fields)
         refused = Refusal(verdict.status, challenge, self.sent, self.again, said or verdict.words, verdict.protocol)
         blamed = known_error(challenge.error) if challenge and challenge.error else ""

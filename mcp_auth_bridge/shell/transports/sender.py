@@ -15,7 +15,6 @@ from mcp_auth_bridge.errors import (
     SessionLost,
     UpstreamFailed,
 )
-from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, challenge_error, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import (
     EventStream,
@@ -29,7 +28,6 @@ from mcp_auth_bridge.relay.http_semantics import (
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence_notice import announce_wait
-from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header, name_missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.answers import Asked, read_error
@@ -128,6 +126,8 @@ class Sender:
         """
         if not _may_lack_header(error):
             return
+        from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header, name_missing_header  # only for errors
+
         if self._missing_header is None:
             self._missing_header = await find_missing_header(self._pool, self.url, self._sent)
         if self._missing_header and "missing_header" not in error.facts:
@@ -167,17 +167,12 @@ class Sender:
             nonce = self._nonce
             credentials = await self._credentials.headers(Target(verb, url, nonce), refused)
             response, verdict = await self._attempt(verb, url, headers, message, credentials)
-            doubt = (
-                challenge_error(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
-            )
-            if doubt not in (USE_NONCE, INVALID_PROOF):
+            doubt = _doubt(verdict) if "dpop" in credentials else ""
+            if not doubt:
                 asked = self._asked(headers, message, verdict)
                 return SendOutcome(response, verdict, asked, credentials, again=refused is not None)
             await response.aclose()
-            if doubt == INVALID_PROOF:
-                raise AccessDenied(
-                    f"{url.origin} refuses the proof that the token belongs to this bridge (DPoP)", CLOCK_HINT
-                )
+            _check_lacks_nonce(doubt, url)
             if nonce == self._nonce:
                 break
         raise AccessDenied(
@@ -204,12 +199,33 @@ class Sender:
             with announce_wait(url.origin):
                 response = await self._pool.exchange(verb, url, fields, body)
             line.add(status=response.status)
-        self._nonce = nonce_of(response.headers.get("dpop-nonce", ())) or self._nonce
+        if "dpop-nonce" in response.headers:
+            from mcp_auth_bridge.oauth.dpop import nonce_of  # few servers ask for proofs
+
+            self._nonce = nonce_of(response.headers["dpop-nonce"]) or self._nonce
         self._jar.store(url, response.headers.get("set-cookie", ()))
         expects_reply = message is None or message.kind is Kind.REQUEST
         in_session = "mcp-session-id" in headers
         verdict = judge(response.status, response.headers, expects_reply=expects_reply, in_session=in_session)
         return response, verdict
+
+
+def _doubt(verdict: Verdict) -> str:
+    """The error of the challenge that refuses a proof, "" for any other response (RFC 9449 section 7.1)."""
+    if not isinstance(verdict, Unauthorized):
+        return ""
+    from mcp_auth_bridge.oauth.dpop import INVALID_PROOF, USE_NONCE, challenge_error  # as above
+
+    error = challenge_error(verdict.fields)
+    return error if error in (USE_NONCE, INVALID_PROOF) else ""
+
+
+def _check_lacks_nonce(doubt: str, url: Url) -> None:
+    """Raise `AccessDenied` if a proof that `url` refuses for this reason lacks more than the server's nonce."""
+    from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF  # as above
+
+    if doubt == INVALID_PROOF:
+        raise AccessDenied(f"{url.origin} refuses the proof that the token belongs to this bridge (DPoP)", CLOCK_HINT)
 
 
 def _may_lack_header(error: object) -> TypeGuard[BridgeError]:

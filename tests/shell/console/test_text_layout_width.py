@@ -3,10 +3,11 @@
 import os
 import pty
 import sys
+from pathlib import Path
 
 import pytest
 
-from mcp_auth_bridge.shell.console.text_layout import terminal_width
+from mcp_auth_bridge.shell.console.text_layout import columns_for, terminal_width
 
 
 @pytest.fixture
@@ -55,3 +56,12 @@ def test_a_terminal_that_cannot_be_asked_has_the_usual_width(terminal, monkeypat
 
     monkeypatch.setattr(os, "get_terminal_size", fail)
     assert terminal_width() == 80
+
+
+def test_text_for_no_terminal_has_the_users_width_or_the_usual_one(monkeypatch):
+    with Path(os.devnull).open("w") as stream:
+        for nowhere in (stream, None):
+            monkeypatch.delenv("COLUMNS", raising=False)
+            assert columns_for(nowhere) == 80
+            monkeypatch.setenv("COLUMNS", "33")
+            assert columns_for(nowhere) == 33
