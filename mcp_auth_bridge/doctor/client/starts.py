@@ -107,8 +107,8 @@ def _secrets(own: OwnEntry) -> Iterator[Secret]:
 def problems_of_start(tried: Tried, system: System, *, works_here: bool) -> Iterator[Problem]:
     """The problems that a trial showed.
 
-    A silent bridge may wait for a slow server. A refusal is a problem of the entry only if the server `works_here`, in
-    this terminal: otherwise other checks have its cause.
+    A silent bridge may wait for a slow server. Silence and a refusal are problems of the entry only if the server
+    `works_here`, in this terminal: otherwise other checks have their cause.
     """
     trial, client, file = tried.trial, tried.own.entry.client, tried.own.entry.path
     if trial is None:
@@ -122,6 +122,10 @@ def problems_of_start(tried: Tried, system: System, *, works_here: bool) -> Iter
         hint = trial.hint or f"give the entry in {file} the variables of this terminal"
         there = sign(Symptom.ENTRY_FAILS_THERE, client=client.name, file=file, error=trial.refusal, hint=hint)
         yield Problem(Outcome.FAIL, says, hint, None if is_uncertain(tried.own, system) else there)
+    if trial.silent and trial.greeted is None and works_here and not tried.own.begin.downloads:
+        silence = f"it did not answer for {TIMEOUT:g} seconds"
+        says = f"the bridge works in this terminal, but as {client.name} starts it, {silence}"
+        yield Problem(Outcome.WARN, says, f"run the command of the entry in {file} in a terminal, to see its messages")
     yield from _late(tried, trial)
 
 

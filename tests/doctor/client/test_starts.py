@@ -229,4 +229,11 @@ def test_a_slow_start_is_a_matter_of_its_download_only_if_there_may_be_one(place
     assert [each[1] for each in shown(place, known.CLINE, late)] == [None]
     assert shown(place, known.CURSOR, late, *uvx) == []
     assert [each[1] for each in shown(place, known.CURSOR, silent, *uvx)] == [Symptom.ENTRY_SLOW]
-    assert shown(place, known.CURSOR, silent) == []
+
+
+def test_silence_is_a_problem_of_the_entry_if_the_server_answers_in_this_terminal(place):
+    silent = Trial(silent=True)
+    [(outcome, symptom, hint)] = shown(place, known.CURSOR, silent)
+    assert (outcome, symptom) == (Outcome.WARN, None)
+    assert "in a terminal" in hint
+    assert shown(place, known.CURSOR, silent, works_here=False) == []
