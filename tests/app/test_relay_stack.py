@@ -11,6 +11,8 @@ from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.relay.era import Era
+from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
+from mcp_auth_bridge.relay.modern_to_legacy import ModernToLegacy
 from mcp_auth_bridge.urls import Purpose, gate
 
 PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER), auth=BrowserSettings())
@@ -88,3 +90,9 @@ def test_questions_have_ids_of_their_own_although_the_server_changes_its_era_and
     eras = relay_stack._Eras(PROFILE, {})
     first, second = (eras.for_legacy_client()._inner._inner._build[Era.MODERN]() for _ in range(2))
     assert first._requests._rounds._numbers is second._requests._rounds._numbers
+
+
+def test_each_client_has_a_translator_for_a_server_of_the_other_era():
+    eras = relay_stack._Eras(PROFILE, {})
+    assert isinstance(eras._legacy_server_for_modern_client(), ModernToLegacy)
+    assert isinstance(eras._modern_server_for_legacy_client(), LegacyToModern)

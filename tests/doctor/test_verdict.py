@@ -73,3 +73,9 @@ def test_a_sign_has_exactly_the_facts_of_its_symptom():
         sign(Symptom.NAME_UNKNOWN)
     with pytest.raises(TypeError):
         sign(Symptom.NO_LOGIN, host="x")
+
+
+def test_only_harm_of_today_is_a_fault():
+    assert Verdict(Blame.YOU, "s", "n").is_fault
+    assert not Verdict(Blame.YOU, "s", "n", urgency=Urgency.LATER).is_fault
+    assert not Verdict(Blame.NOTHING, "nothing is wrong", "").is_fault

@@ -18,6 +18,7 @@ from held import (
     refusal,
     token,
 )
+from oauth_world import HONEST, evidence
 
 from mcp_auth_bridge.doctor.credential import presented
 from mcp_auth_bridge.doctor.finding import Outcome
@@ -111,6 +112,12 @@ def test_a_login_of_another_account_is_told(tmp_path):
 def test_a_missing_login_is_a_fault_only_if_the_server_asks_for_it(tmp_path, given, outcome, told):
     found = looked(presented.kind, known(tmp_path, BROWSER, error=NOTHING, answers=given))
     assert (found.outcome, symptoms(found), found.hint) == (outcome, told, "")
+
+
+def test_where_a_login_would_work_its_command_is_the_hint(tmp_path):
+    found = looked(presented.kind, evidence(tmp_path, HONEST))
+    assert (found.outcome, found.says) == (Outcome.FAIL, "you are not logged in")
+    assert found.hint.startswith("run: mcp-auth-bridge login acme")
 
 
 def test_a_server_that_opens_and_then_asks_to_wait_may_need_no_login(tmp_path):
