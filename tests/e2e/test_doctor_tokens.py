@@ -34,7 +34,7 @@ def test_a_login_whose_tokens_are_for_another_service_is_told_by_their_audience(
     found = verdict(signed_in, "acme")
     assert found["blame"] in ("authorization_server", "unknown", "you"), found  # the server does not say why it refuses
     assert "made for “other-service.example” (its aud)" in found["sentence"]
-    assert "mcp-auth-bridge login acme" in found["step"]
+    assert "mcp-auth-bridge tools acme" in found["step"]
 
 
 def test_a_token_of_another_place_is_the_user_s_to_replace(signed_in, protected_server, logs) -> None:
@@ -57,4 +57,4 @@ def test_a_token_that_the_server_ended_before_its_time_is_renewed(signed_in, pro
     protected_server.control(["refuse_seen_tokens"])
     found = verdict(signed_in, "acme")
     assert found["blame"] in ("unknown", "you"), found
-    assert "mcp-auth-bridge login acme" in found["step"]
+    assert "mcp-auth-bridge tools acme" in found["step"]
