@@ -66,7 +66,9 @@ def test_a_machine_is_well_before_and_after_its_first_token(bridge, platform) ->
     assert bridge.run("tools", "files").returncode == 0
     says(bridge, "nothing")
     platform.control(["lock_out"])
-    says(bridge, "unknown", "files refuses the token obtained by client_credentials", "see resource, audience, scopes")
+    says(
+        bridge, "unknown", "files refuses the token obtained by client_credentials", "check resource, audience, scopes"
+    )
 
 
 @pytest.fixture(scope="module")

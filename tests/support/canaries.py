@@ -9,6 +9,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from urllib.parse import quote
 
 SHORTEST = 12  # characters; a shorter value is a test's own word, such as "spent", and may appear anywhere
 REFERENCES = ("env:", "file:", "command:", "keyring:")
+PLACE = re.compile(r"(/[\w.-]+)+/?|http://127\.0\.0\.1:\d+")
 DEBUG = b"mcp-auth-bridge: debug "
 DEBUG_JSON = b'"level": "debug"'
 
@@ -52,8 +54,12 @@ def found(data: bytes, secrets: set[str]) -> list[str]:
 
 
 def is_secret(text: str) -> bool:
-    """Whether a `Secret` is secret: a header that is stored with a login may be a reference that only names a place."""
-    return len(text) >= SHORTEST and not text.startswith(REFERENCES)
+    """Whether a `Secret` is secret.
+
+    A header that is stored with a login may be a reference that only names a place. An argument of a command, and a
+    variable in a client's entry, may be a place itself.
+    """
+    return len(text) >= SHORTEST and not text.startswith(REFERENCES) and PLACE.fullmatch(text) is None
 
 
 class Leak(NamedTuple):

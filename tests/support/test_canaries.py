@@ -5,7 +5,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from canaries import found, leaks, report
+from canaries import found, is_secret, leaks, report
 
 SECRET = 'canary/+="é-Zq41'
 FORMS = {
@@ -60,3 +60,9 @@ def test_an_entry_that_a_full_disk_cut_off_is_skipped(tmp_path):
     (tmp_path / "1.said").write_bytes(SECRET.encode())
     _, told = report(tmp_path)
     assert told.startswith("LEAK in stdout or stderr")
+
+
+def test_a_place_is_not_a_secret_and_a_place_with_a_key_is():
+    places = ("/home/mia/.config/bridge", "http://127.0.0.1:40123", "file:/run/secrets/key")
+    assert [is_secret(place) for place in places] == [False] * 3
+    assert is_secret("http://127.0.0.1:40123/mcp?key=canary")
