@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
 
-from peers.scripted import Scripted
+from peers.scripted import Scripted, reach_handlers
 
 SESSION = "s-1"
 DISCOVERED = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "resultType": "complete"}
@@ -101,6 +101,7 @@ class FaultServer(Scripted):
     async def down(self) -> None:
         """Refuse new connections from now on and end the existing ones."""
         self._server.close()
+        await reach_handlers()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

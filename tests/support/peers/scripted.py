@@ -25,6 +25,12 @@ class Step(enum.Enum):
 REQUEST, HEAD, CUT, RESET, HALF_CLOSE, DRAIN, ABORT_TLS = Step
 
 
+async def reach_handlers():
+    """Let each connection that the loop has accepted reach its handler, which closes it when it is cancelled."""
+    for _ in range(5):  # rounds of the loop between the two
+        await asyncio.sleep(0)
+
+
 class Gate:
     """A step that sets `reached` when the script reaches it and waits until the test sets `open`."""
 
@@ -64,6 +70,7 @@ class Scripted:
 
     async def __aexit__(self, *exception):
         self._server.close()
+        await reach_handlers()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
