@@ -19,7 +19,7 @@ def typing(argv: Sequence[str], environment: Mapping[str, str], answers: Sequenc
     )
     os.close(theirs)
     shown, seen, rest = "", 0, list(answers)
-    while chunk := _read(ours):
+    while chunk := read(ours):
         shown += chunk
         if rest and rest[0][0] in shown[seen:]:
             seen = len(shown)
@@ -28,7 +28,8 @@ def typing(argv: Sequence[str], environment: Mapping[str, str], answers: Sequenc
     return process.wait(HANG), shown.replace("\r\n", "\n")
 
 
-def _read(terminal: int) -> str:
+def read(terminal: int) -> str:
+    """What has come on the `terminal`, of which this is our end; "" at the end of it. Several reads may be needed."""
     try:
         return os.read(terminal, 4096).decode(errors="replace")
     except OSError:  # its last process has ended

@@ -4,10 +4,12 @@ import os
 import pty
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from terminals import read
 
 from mcp_auth_bridge.shell.console.line_format import PREFIX
 from mcp_auth_bridge.shell.console.text_layout import wrap_lines
@@ -57,7 +59,6 @@ def test_a_short_message_stays_on_one_line():
 def on_a_terminal(argv, columns, home):
     """The lines that the command `argv` writes to a terminal of that width."""
     ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
     child = subprocess.run(
         [sys.executable, "-m", "mcp_auth_bridge", *argv],
         env={"PATH": os.environ["PATH"], "MCP_AUTH_BRIDGE_HOME": str(home), "COLUMNS": str(columns)},
@@ -68,7 +69,7 @@ def on_a_terminal(argv, columns, home):
     )
     assert child.returncode == 2
     os.close(theirs)
-    said = os.read(ours, 65536).decode()
+    said = "".join(iter(partial(read, ours), ""))
     os.close(ours)
     return said.replace("\r\n", "\n").splitlines()
 
