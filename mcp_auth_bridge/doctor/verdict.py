@@ -25,6 +25,10 @@ class Blame(enum.Enum):
     UNKNOWN = "not known"
 
 
+SEND_TO_OPERATOR = "send its operator the text that this prints: {doctor} --for-operator"
+"""The step of a rule with a text for the operator."""
+
+
 class Urgency(enum.Enum):
     """When the cause of a rule does harm."""
 

@@ -1,10 +1,9 @@
 """The rules of the verdict about the credential (`rules.py`)."""
 
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.doctor.verdict import Blame, Rule
+from mcp_auth_bridge.doctor.verdict import SEND_TO_OPERATOR, Blame, Rule
 
 _SEND_THEM = "send the text that this prints: {doctor} --for-operator"
-_SEND = "send its operator the text that this prints: {doctor} --for-operator"
 
 _LOGIN = (
     Rule(
@@ -71,7 +70,7 @@ _FOR_ANOTHER = (
         (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_LOGIN),
         Blame.AUTHORIZATION_SERVER,
         "{authority}, where you logged in, made a token for {host}, and {server} does not accept it",
-        _SEND,
+        SEND_TO_OPERATOR,
         "The bridge asks for a token for {url} (the parameter resource, RFC 8707), and gets one with the audience"
         " {host}. Answer with a token whose aud is the resource that was asked for.",
     ),
@@ -85,7 +84,7 @@ _FOR_ANOTHER = (
         (Symptom.WRONG_AUDIENCE, Symptom.FROM_LOGIN),
         Blame.AUTHORIZATION_SERVER,
         "{authority}, where you logged in, made a token for {audience}, and {server} does not accept it",
-        _SEND,
+        SEND_TO_OPERATOR,
         "The bridge asks for a token for {resource} (the parameter resource, RFC 8707), and gets one with the audience"
         " {audience}. Answer with a token whose aud is the resource that was asked for.",
     ),
@@ -105,7 +104,7 @@ _FOR_ANOTHER = (
         (Symptom.AUDIENCE_DISPUTED,),
         Blame.SERVER,
         "{server} says that {what} was made for another server, but it was made for {audience}, which is this one",
-        _SEND,
+        SEND_TO_OPERATOR,
         "A token with the aud {audience} is refused at {url} because of its audience. Accept that value, or publish the"
         " one that you want as resource in your protected-resource metadata (RFC 9728 section 2).",
     ),
@@ -113,7 +112,7 @@ _FOR_ANOTHER = (
         (Symptom.TOKEN_ISSUER_UNKNOWN, Symptom.FROM_LOGIN),
         Blame.SERVER,
         "{server} does not know the issuer of your login's token, {issuer}, although you logged in at {authority}",
-        _SEND,
+        SEND_TO_OPERATOR,
         "A token with the iss {issuer} is refused at {url} because of its issuer; it was obtained at {authority}."
         " Accept that issuer and its keys where you check tokens, or name another authorization server in your"
         " protected-resource metadata (RFC 9728 section 2).",

@@ -5,9 +5,7 @@ The order is that of a login: finding the authorization server, its metadata, it
 
 from mcp_auth_bridge.doctor.oauth import operator_texts
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.doctor.verdict import Blame, Rule
-
-_SEND = "send its operator the text that this prints: {doctor} --for-operator"
+from mcp_auth_bridge.doctor.verdict import SEND_TO_OPERATOR, Blame, Rule
 
 OAUTH = (
     Rule(
@@ -15,21 +13,22 @@ OAUTH = (
         Blame.SERVER,
         "a firewall in front of {host} answers programs with a web page (HTTP 403), so that no program can find out"
         " where to log in",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.METADATA_WALLED,
     ),
     Rule(
         (Symptom.METADATA_ELSEWHERE,),
         Blame.SERVER,
         "{server} says that its login is described on another host, at {named}, where a program must not follow it",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.METADATA_ELSEWHERE,
     ),
     Rule(
         (Symptom.METADATA_MOVED,),
         Blame.SERVER,
         "{server} redirects a program that asks where to log in to another host, {location}, where it must not follow",
-        'if you know that logins belong there, add issuer = "{issuer}" under auth for this server; else ' + _SEND,
+        'if you know that logins belong there, add issuer = "{issuer}" under auth for this server; else '
+        + SEND_TO_OPERATOR,
         operator_texts.METADATA_MOVED,
     ),
     Rule(
@@ -37,28 +36,29 @@ OAUTH = (
         Blame.SERVER,
         "{server} redirects a program that asks where to log in to {location}, which is probably a sign-in page for"
         " people",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.METADATA_GUARDED,
     ),
     Rule(
         (Symptom.NO_METADATA,),
         Blame.SERVER,
         "{server} wants credentials, but does not say where to log in",
-        "if its documentation describes a token or an API key, set that under auth for this server; else " + _SEND,
+        "if its documentation describes a token or an API key, set that under auth for this server; else "
+        + SEND_TO_OPERATOR,
         operator_texts.NO_METADATA,
     ),
     Rule(
         (Symptom.METADATA_FAILING,),
         Blame.SERVER,
         "{server} fails when a program asks it where to log in: {place} answers {answer}",
-        "try again later; if this persists, " + _SEND,
+        "try again later; if this persists, " + SEND_TO_OPERATOR,
         operator_texts.METADATA_FAILING,
     ),
     Rule(
         (Symptom.RESOURCE_MALFORMED,),
         Blame.SERVER,
         "the description of the login that {server} publishes has a mistake, so that no program can read it: {problem}",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.RESOURCE_MALFORMED,
     ),
     Rule(
@@ -66,14 +66,14 @@ OAUTH = (
         Blame.SERVER,
         "the description of the login that {server} publishes is for another resource, {resource}, so that a program"
         " must not use it",
-        'if you know that this is right, add resource = "{named}" under auth for this server; else ' + _SEND,
+        'if you know that this is right, add resource = "{named}" under auth for this server; else ' + SEND_TO_OPERATOR,
         operator_texts.RESOURCE_FOREIGN,
     ),
     Rule(
         (Symptom.NO_AUTHORIZATION_SERVER,),
         Blame.SERVER,
         "{server} describes its login, but does not name the server where people log in",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.NO_AUTHORIZATION_SERVER,
     ),
     Rule(
@@ -86,7 +86,7 @@ OAUTH = (
         (Symptom.ISSUER_REFUSED,),
         Blame.SERVER,
         "{server} sends its users to a login that cannot be used from here: {error}",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.ISSUER_REFUSED,
     ),
     Rule(
@@ -115,7 +115,7 @@ OAUTH = (
         Blame.AUTHORIZATION_SERVER,
         "the server where people log in goes by two names: at {issuer}, it calls itself {named}."
         " A program must not log in there, because one of them may be an impostor",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.WRONG_ISSUER,
     ),
     Rule(
@@ -123,7 +123,7 @@ OAUTH = (
         Blame.AUTHORIZATION_SERVER,
         "a firewall in front of {host}, where people log in, answers programs with a web page (HTTP 403), so that no"
         " program can find out how to log in there",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.METADATA_WALLED,
     ),
     Rule(
@@ -131,14 +131,14 @@ OAUTH = (
         Blame.AUTHORIZATION_SERVER,
         "the server where people log in to {server}, {issuer}, does not publish how programs log in there",
         "if its documentation names the endpoints, set issuer, authorization_endpoint and token_endpoint under auth for"
-        " this server; else " + _SEND,
+        " this server; else " + SEND_TO_OPERATOR,
         operator_texts.NO_SERVER_METADATA,
     ),
     Rule(
         (Symptom.ENDPOINT_UNNAMED,),
         Blame.AUTHORIZATION_SERVER,
         "the server where people log in, {issuer}, does not publish its {member}, so that a login cannot begin",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.ENDPOINT_UNNAMED,
     ),
     Rule(
@@ -146,7 +146,7 @@ OAUTH = (
         Blame.AUTHORIZATION_SERVER,
         "the description that the server where people log in publishes has a mistake, so that no program can read it:"
         " {problem}",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.ISSUER_MALFORMED,
     ),
     Rule(
@@ -154,14 +154,15 @@ OAUTH = (
         Blame.AUTHORIZATION_SERVER,
         "the server where people log in, {issuer}, does not say that it protects a login against theft (PKCE with"
         " S256), which every MCP client has to insist on",
-        'if its documentation says that it supports S256, set pkce = "S256" under auth for this server; else ' + _SEND,
+        'if its documentation says that it supports S256, set pkce = "S256" under auth for this server; else '
+        + SEND_TO_OPERATOR,
         operator_texts.NO_S256,
     ),
     Rule(
         (Symptom.ENDPOINT_REFUSED,),
         Blame.AUTHORIZATION_SERVER,
         "the login of {server} leads to an address that cannot be used: {error}",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.ENDPOINT_REFUSED,
     ),
     Rule(
@@ -174,14 +175,14 @@ OAUTH = (
         (Symptom.ENDPOINT_WALLED,),
         Blame.AUTHORIZATION_SERVER,
         "a firewall in front of {host} answers programs with a web page (HTTP 403) in place of {what}",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.ENDPOINT_WALLED,
     ),
     Rule(
         (Symptom.ENDPOINT_MISSING,),
         Blame.AUTHORIZATION_SERVER,
         "{what} is not at the address that the authorization server publishes: {place} answers {answer}",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.ENDPOINT_MISSING,
     ),
     Rule(
@@ -189,7 +190,7 @@ OAUTH = (
         Blame.AUTHORIZATION_SERVER,
         "{what} has moved from {place}, the address that the authorization server publishes, to {location}, and a"
         " program must not send secrets after it",
-        _SEND,
+        SEND_TO_OPERATOR,
         operator_texts.ENDPOINT_MOVED,
     ),
     Rule(

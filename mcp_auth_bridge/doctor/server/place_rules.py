@@ -4,7 +4,7 @@ A portal, a single sign-on or another server answers there, or nothing that spea
 """
 
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.doctor.verdict import Blame, Rule
+from mcp_auth_bridge.doctor.verdict import SEND_TO_OPERATOR, Blame, Rule
 
 LET_CLIENTS_THROUGH = (
     "Something in front of the MCP server answers in its place. Let POST, GET, DELETE and OPTIONS requests for {url}"
@@ -42,7 +42,7 @@ PLACE_RULES = (
         (Symptom.SCHEME_LOST,),
         Blame.SERVER,
         "{server} redirects requests to itself without encryption, from https to http",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "{url} is redirected to the same address with http. The proxy that ends TLS has to tell the server the scheme"
         " (X-Forwarded-Proto: https), and the server has to trust it.",
     ),
@@ -57,7 +57,7 @@ PLACE_RULES = (
         (Symptom.SENT_ELSEWHERE,),
         Blame.SERVER,
         "a single sign-on in front of {server} redirects programs to a page for people, at {page} (HTTP {status})",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         f"Requests to {{url}} are redirected to {{page}}. {LET_CLIENTS_THROUGH}",
     ),
     Rule(
@@ -72,14 +72,14 @@ PLACE_RULES = (
         Blame.SERVER,
         "a single sign-on in front of {server} does not accept the credential, and sends programs to a login page at"
         " {page}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         f"Requests to {{url}} with a credential are redirected to {{page}}. {LET_CLIENTS_THROUGH}",
     ),
     Rule(
         (Symptom.SENT_TO_LOGIN, Symptom.NO_METADATA),
         Blame.SERVER,
         "a single sign-on in front of {server} sends programs to a login page for people, at {page}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         f"Requests to {{url}} without a credential are redirected to a login page. {LET_CLIENTS_THROUGH}",
     ),
     Rule(
@@ -93,7 +93,7 @@ PLACE_RULES = (
         (Symptom.REDIRECTS_NOWHERE,),
         Blame.SERVER,
         "{server} redirects requests {where} (HTTP {status})",
-        "check the URL; if it is right, send its operator the text that this prints: {doctor} --for-operator",
+        f"check the URL; if it is right, {SEND_TO_OPERATOR}",
         "POST {url} is redirected {where}. It has to answer itself, or redirect once with HTTP 307 or 308.",
     ),
     Rule(
@@ -125,7 +125,7 @@ PLACE_RULES = (
         (Symptom.LOGIN_PAGE,),
         Blame.SERVER,
         "a single sign-on in front of {server} answers programs with a login page for people{says}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         f"POST {{url}} is answered with a login page, HTTP 200. {LET_CLIENTS_THROUGH}",
     ),
     Rule(

@@ -6,7 +6,7 @@ server may be at another URL, and it may refuse because a header is missing.
 
 from mcp_auth_bridge.doctor.server.place_rules import LET_CLIENTS_THROUGH, PLACE_RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.doctor.verdict import Blame, Rule
+from mcp_auth_bridge.doctor.verdict import SEND_TO_OPERATOR, Blame, Rule
 
 _SEND_HEADER = (
     'add --header \'{header}: …\' to the command, or the line headers = {{ "{header}" = "…" }} to the server\'s table'
@@ -19,7 +19,7 @@ SERVER = (
         (Symptom.HOST_REFUSED,),
         Blame.SERVER,
         "{server} does not answer to the host name in {origin}{says}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "The MCP server refuses requests whose Host header names {origin}{says}. Add that name to the hosts that"
         " it allows (in the MCP SDKs: the settings of its DNS rebinding protection), or let the proxy in front of it"
         " rewrite Host.",
@@ -46,7 +46,7 @@ SERVER = (
         (Symptom.FORBIDDEN_BY_PAGE,),
         Blame.SERVER,
         "{server}, or {gateway} in front of it, refuses the requests with a web page (HTTP 403){says}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         f"The web page has HTTP 403{{says}}. {LET_CLIENTS_THROUGH}",
     ),
     Rule(
@@ -65,7 +65,7 @@ SERVER = (
         (Symptom.BODY_TOO_LARGE,),
         Blame.SERVER,
         "{server}, or {gateway} in front of it, refuses even the first message as too large (HTTP 413)",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "A POST of less than 1 KB to {url} is refused with HTTP 413. Raise the limit for request bodies (nginx:"
         " client_max_body_size).",
     ),
@@ -100,7 +100,7 @@ SERVER = (
         (Symptom.BAD_GATEWAY,),
         Blame.SERVER,
         "{server} is down: {gateway} in front of it gets no valid response from it (HTTP {status})",
-        "try again in a while; if this persists, send its operator the text that this prints: {doctor} --for-operator",
+        f"try again in a while; if this persists, {SEND_TO_OPERATOR}",
         "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not run, listens"
         " elsewhere, or breaks the connection off.",
     ),
@@ -108,28 +108,28 @@ SERVER = (
         (Symptom.GATEWAY_TIMEOUT,),
         Blame.SERVER,
         "{server} hangs or is too slow: {gateway} in front of it gets no response in time (HTTP {status})",
-        "try again in a while; if this persists, send its operator the text that this prints: {doctor} --for-operator",
+        f"try again in a while; if this persists, {SEND_TO_OPERATOR}",
         "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not answer in time.",
     ),
     Rule(
         (Symptom.UNAVAILABLE,),
         Blame.SERVER,
         "{server} is not ready, or is overloaded (HTTP 503){says}",
-        "try again in a while; if this persists, send its operator the text that this prints: {doctor} --for-operator",
+        f"try again in a while; if this persists, {SEND_TO_OPERATOR}",
         "{url} answers with HTTP 503{says}.",
     ),
     Rule(
         (Symptom.SERVER_ERROR,),
         Blame.SERVER,
         "{server} has a fault of its own (HTTP {status}){says}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "POST {url} with the first request of MCP is answered with HTTP {status}{says}. The server's log says why.",
     ),
     Rule(
         (Symptom.SERVER_SILENT,),
         Blame.SERVER,
         "{server} takes requests and does not answer them within {seconds} seconds",
-        "try again in a minute; if this persists, send its operator the text that this prints: {doctor} --for-operator",
+        f"try again in a minute; if this persists, {SEND_TO_OPERATOR}",
         "POST {url} with the first request of MCP gets no response within {seconds} seconds.",
     ),
     Rule(
@@ -143,7 +143,7 @@ SERVER = (
         (Symptom.CUT_OFF,),
         Blame.SERVER,
         "{server} ends the connection instead of answering a request",
-        "try again; if this persists, send its operator the text that this prints: {doctor} --for-operator",
+        f"try again; if this persists, {SEND_TO_OPERATOR}",
         "POST {url} with the first request of MCP gets no response: the connection ends after the request. The server's"
         " log says why.",
     ),
@@ -151,7 +151,7 @@ SERVER = (
         (Symptom.HTTP_2_ANSWER,),
         Blame.SERVER,
         "{server} accepts only HTTP/2, and the bridge speaks HTTP/1.1",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "{origin} answers requests of HTTP/1.1 with frames of HTTP/2. Allow HTTP/1.1 as well, at the server or at a"
         " proxy in front of it.",
     ),
@@ -159,14 +159,14 @@ SERVER = (
         (Symptom.BROKEN_HTTP,),
         Blame.SERVER,
         "{server}, or a proxy in front of it, breaks the rules of HTTP: {error}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "The response to POST {url} is not valid in HTTP/1.1 (RFC 9112): {error}.",
     ),
     Rule(
         (Symptom.NOT_A_MESSAGE,),
         Blame.SERVER,
         "{server} does not answer as MCP prescribes: a request gets {found}",
-        "check the URL; if it is right, send its operator the text that this prints: {doctor} --for-operator",
+        f"check the URL; if it is right, {SEND_TO_OPERATOR}",
         "POST {url} with a request gets {found}. MCP (Transports, Streamable HTTP) prescribes the JSON-RPC reply, with"
         " Content-Type: application/json or text/event-stream. HTTP 202 is for notifications only.",
     ),
@@ -174,7 +174,7 @@ SERVER = (
         (Symptom.SESSION_FORGOTTEN,),
         Blame.SERVER,
         "{server} does not know the session that it has just opened",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "A request with the Mcp-Session-Id of the response to initialize is refused as unknown. If several machines or"
         " processes serve {url}, they have to share sessions, or a balancer has to keep a session at one of them.",
     ),
@@ -182,7 +182,7 @@ SERVER = (
         (Symptom.FAILS_LATER,),
         Blame.SERVER,
         "{server} opens a session, but fails at the first request in it: {error}",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "initialize works at {url}, and the request after it does not: {error}.",
     ),
     Rule(
@@ -215,7 +215,7 @@ SERVER = (
         (Symptom.FORBIDDEN,),
         Blame.SERVER,
         "{server} refuses every request (HTTP 403){says}, and does not say what it wants",
-        "send its operator the text that this prints: {doctor} --for-operator",
+        SEND_TO_OPERATOR,
         "POST {url} is refused with HTTP 403{says}. If credentials are missing, answer with HTTP 401 and"
         ' the header WWW-Authenticate: Bearer resource_metadata="…"; otherwise say in the body what the client has to'
         " send.",
@@ -224,7 +224,7 @@ SERVER = (
         (Symptom.REFUSES_OPENING,),
         Blame.SERVER,
         "{server} refuses to begin a conversation (HTTP {status}){says}",
-        "if these words do not help, send its operator the text that this prints: {doctor} --for-operator",
+        f"if these words do not help, {SEND_TO_OPERATOR}",
         "initialize and server/discover are refused at {url} (HTTP {status}){says}.",
     ),
 )
