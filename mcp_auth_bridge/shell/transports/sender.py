@@ -201,7 +201,7 @@ class Sender:
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
             with announce_wait(url.origin):
-                response = await self._pool.exchange(verb, url, fields, body)
+                response = await self._pool.exchange(self._pool.prepare(verb, url, fields), body)
             line.add(status=response.status)
         if "dpop-nonce" in response.headers:
             from mcp_auth_bridge.oauth.dpop import nonce_of  # few servers ask for proofs
