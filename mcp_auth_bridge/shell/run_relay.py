@@ -247,10 +247,10 @@ class RelayRunner:
 
     async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
         alive = partial(self._alive, call, Heartbeat.of(message, asyncio.get_running_loop().time()))
-        async with contextlib.aclosing(self._remote.post(message, headers, alive)) as messages:
-            async for received in messages:
-                await self._perform(self._relay.from_server(call, received))
-                del received  # a stream may stay open for long, and its last message may be large
+        await self._remote.post(message, headers, partial(self._received, call), alive)
+
+    async def _received(self, call: int, message: Message) -> None:
+        await self._perform(self._relay.from_server(call, message))
 
     def _alive(self, call: int, heartbeat: Heartbeat) -> None:
         """Tell the relay of a sign of life."""
@@ -278,10 +278,7 @@ class RelayRunner:
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""
         try:
-            async with contextlib.aclosing(self._remote.listen(headers)) as messages:
-                async for message in messages:
-                    await self._perform(self._relay.from_server(STREAM, message))
-                    del message  # as above
+            await self._remote.listen(headers, partial(self._received, STREAM))
         except SessionLost as lost:
             self._calls.pop(STREAM, None)
             await self._perform(self._relay.ended(STREAM, lost))

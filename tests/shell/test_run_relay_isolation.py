@@ -44,7 +44,10 @@ class Wire:
         self.stream = stream
         self.gets = 0
 
-    async def exchange(self, verb, url, fields, body):
+    def prepare(self, verb, url, fields):
+        return verb
+
+    async def exchange(self, verb, body):
         if verb == "GET":
             self.gets += 1
             return Answer(200, {"content-type": ("text/event-stream",)}, _arriving([self.stream]))

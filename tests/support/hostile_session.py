@@ -64,7 +64,11 @@ class Wire:
         self._older = older
         self._stream = None
 
-    async def exchange(self, verb, url, fields, body):
+    def prepare(self, verb, url, fields):
+        return verb, fields
+
+    async def exchange(self, prepared, body):
+        verb, fields = prepared
         assert all(isinstance(value, bytes) for field in fields for value in field)
         if verb == "GET":
             return self._listened()

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
+
 from mcp_auth_bridge.errors import (
     BridgeError,
     OurProtocolError,
@@ -22,7 +24,7 @@ from mcp_auth_bridge.shell.net.dial import connect, proxy_refusal_error
 from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
-from mcp_auth_bridge.shell.net.request_head import RequestHead, request_head
+from mcp_auth_bridge.shell.net.request_head import HeadTemplate, head_template
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.net.response_parser import Head
 from mcp_auth_bridge.urls import Url
@@ -30,8 +32,6 @@ from mcp_auth_bridge.urls import Url
 OPEN_LIMIT = 512  # exchanges under way; more of them wait their turn
 TURN_PATIENCE = 60.0  # seconds for which a request waits its turn: it was not sent, and its error says so
 IDLE_SECONDS = 300.0  # a ready connection saves two round trips: 80 ms over a 40 ms link
-
-_WITH_LENGTH = ("POST", "PUT", "PATCH")  # a length even for an empty body (RFC 9110 section 8.6)
 
 
 class _Route:
@@ -73,6 +73,13 @@ class _Route:
             self.idle_limit.ended(asyncio.get_running_loop().time() - connection.heard_at)
 
 
+class PreparedHead(msgspec.Struct, frozen=True):
+    """The head of requests on a route, checked. It may hold secrets. `Pool.prepare` makes it."""
+
+    route: _Route
+    template: HeadTemplate
+
+
 class Pool:
     """HTTP/1.1 to any origin. Make it, use it and close it inside one event loop."""
 
@@ -96,16 +103,32 @@ class Pool:
         # Whether `aclose` was called.
         self._closed = False
 
-    async def exchange(
-        self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes
-    ) -> StreamedResponse:
-        """Send one request and return its response as soon as the head is there. `Host` and `Content-Length` are added.
+    def prepare(self, method: str, url: Url, fields: Sequence[tuple[bytes, bytes]]) -> PreparedHead:
+        """The head of requests to `url`, for `exchange`. `Host` is added, and with each body its `Content-Length`.
 
-        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if bytes were sent and no response came,
-        `TheirProtocolError` for a response that is not HTTP, `ConfigError` for an unusable proxy or certificate file.
+        Raises `OurProtocolError`, without the text, for a field that HTTP does not allow, and `ConfigError` for an
+        unusable proxy.
         """
         route = self._route(url)
-        request = _build_request(method, url, headers, body, route)
+        ours = []
+        if route.absolute and route.proxy and route.proxy.authorization:
+            ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
+        target = str(url) if route.absolute else url.target
+        try:
+            template = head_template(method, target, url.authority, [*ours, *fields])
+        except ValueError:
+            raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None
+        return PreparedHead(route, template)
+
+    async def exchange(self, prepared: PreparedHead, body: bytes) -> StreamedResponse:
+        """Send one request and return its response as soon as the head is there.
+
+        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if bytes were sent and no response came,
+        `TheirProtocolError` for a response that is not HTTP, `ConfigError` for an unusable certificate file.
+        """
+        route = prepared.route
+        url = route.url
+        request = prepared.template.head(body)
         await self._take_turn(url)
         try:
             while True:
@@ -246,18 +269,3 @@ class Pool:
 
 def _keep_alive_fields(head: Head) -> tuple[str, ...]:
     return tuple(value.decode("latin-1") for value in head.values(b"keep-alive"))
-
-
-def _build_request(
-    method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, route: _Route
-) -> RequestHead:
-    ours = [(b"Host", url.authority.encode())]
-    if body or method in _WITH_LENGTH:
-        ours.append((b"Content-Length", b"%d" % len(body)))
-    if route.absolute and route.proxy and route.proxy.authorization:
-        ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
-    target = str(url) if route.absolute else url.target
-    try:
-        return request_head(method, target, [*ours, *headers])
-    except ValueError:
-        raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None
