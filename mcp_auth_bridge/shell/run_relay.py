@@ -1,7 +1,6 @@
 """Runs a relay between the MCP client and the remote: one `match` over actions, one task for each call."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Protocol, TypeAlias
