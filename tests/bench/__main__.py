@@ -55,7 +55,7 @@ def main() -> None:
     peers = [] if arguments.alone else list(_installed(notes))
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as work,
-        Stand(Path(work), bridge, peers, arguments.quick) as stand,
+        Stand(Path(work), [bridge, *peers], quick=arguments.quick) as stand,
     ):
         for name in arguments.only or FAMILIES:
             _run(name, stand)

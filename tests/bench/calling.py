@@ -62,15 +62,16 @@ def _rate(client: Client, in_flight: int, seconds: float) -> float:
     start = time.perf_counter()
     answered, open_calls = 0, {client.ask("json-0") for _ in range(in_flight)}
     while open_calls:
-        open_calls.remove(_answered(client))
+        open_calls.remove(answered(client))
         answered += 1
         if time.perf_counter() < start + seconds:
             open_calls.add(client.ask("json-0"))
     return answered / (time.perf_counter() - start)
 
 
-def _answered(client: Client) -> int:
-    deadline = time.perf_counter() + 20
+def answered(client: Client, seconds: float = 20) -> int:
+    """Wait for the next reply, to whichever call, and return its id."""
+    deadline = time.perf_counter() + seconds
     while (number := number_of(client.receive(deadline))) is None:
         pass
     return number
@@ -120,7 +121,7 @@ def _calls(client: Client, count: int, seconds: float) -> bool:
     for _ in range(count // 16):
         open_calls = {client.ask("json-0") for _ in range(16)}
         while open_calls:
-            open_calls.remove(_answered(client))
+            open_calls.remove(answered(client))
         if time.perf_counter() > end:
             return False
     return True

@@ -22,10 +22,11 @@ _LENGTH = re.compile(rb"Content-Length: (\d+)")
 _DATA = re.compile(rb"data: (.*)\n")
 _READ = 1024 * 1024
 
-OPENING = (
-    b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":'
-    b'{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}'
-)
+
+def opening(client: str = "bench") -> bytes:
+    """The `initialize` of a client with this name."""
+    about = b'"capabilities":{},"clientInfo":{"name":"%b","version":"1"}' % client.encode()
+    return b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18",%b}}' % about
 
 
 class Late(Exception):
@@ -71,8 +72,8 @@ class Client:
             raise Gone(f"{tool} failed: {answer[:200].decode()}")
         return took
 
-    def initialize(self) -> bytes:
-        self.send(OPENING)
+    def initialize(self, message: bytes = opening()) -> bytes:
+        self.send(message)
         opened = self.answer(0)
         self.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
         return opened
@@ -123,10 +124,11 @@ class Stdio(Client):
             self._parts.clear()
         self._parts.append(rest)
 
-    def close(self) -> None:
+    def close(self, seconds: float = 1) -> None:
+        """End the process by the end of its stdin; kill it after `seconds`."""
         self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
+            self._process.wait(seconds)
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()

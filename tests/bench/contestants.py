@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -44,6 +45,20 @@ def bridge() -> Contestant:
 def bridge_with_login(name: str, store: str, session: Mapping[str, str]) -> Contestant:
     """The bridge with a login in `store` (TOML); `session` are the desktop's variables that it needs."""
     return Contestant(name, _bridge(install.CACHE / "mcp-auth-bridge/bin/mcp-auth-bridge", "", store, session))
+
+
+def counted(name: str, log: Path) -> Contestant:
+    """The bridge of the working tree, with a static token, whose instructions valgrind counts; it reports to `log`."""
+    bridge = _bridge(Path(sys.executable), 'auth = { kind = "bearer", token = "x" }')
+    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+
+    def command(place: Place, home: Path) -> Command:
+        plain = bridge(place, home)
+        python, *arguments = plain.argv
+        argv = [*valgrind, f"--log-file={log}", python, "-m", "mcp_auth_bridge", *arguments]
+        return Command(argv, {**plain.environment, "PYTHONHASHSEED": "0"})
+
+    return Contestant(name, command)
 
 
 def mcp_remote() -> Contestant:

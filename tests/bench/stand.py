@@ -18,12 +18,11 @@ Samples = dict[str, dict[str, list[float]]]
 
 
 class Stand:
-    """`quick` means fewer rounds; `peers` are the peers that could be installed."""
+    """`quick` means fewer rounds."""
 
-    def __init__(self, work: Path, bridge: Contestant, peers: list[Contestant], quick: bool) -> None:  # noqa: FBT001 - read once
+    def __init__(self, work: Path, contestants: list[Contestant], *, quick: bool) -> None:
         self.work = work
-        self.bridge = bridge
-        self.contestants = [bridge, *peers]
+        self.contestants = contestants
         self.quick = quick
         self.samples: Samples = defaultdict(lambda: defaultdict(list))
         self.notes: list[str] = []
@@ -34,6 +33,11 @@ class Stand:
         ports = json.loads(self._server.stdout.readline())
         self.near = Place(f"http://127.0.0.1:{ports['near']}/mcp")
         self.far = Place(f"https://127.0.0.1:{ports['far']}/mcp", ca)
+
+    @classmethod
+    def alone(cls, work: Path) -> Self:
+        """A stand with only its server: whoever uses it brings the contestants."""
+        return cls(work, [], quick=True)
 
     def __enter__(self) -> Self:
         return self

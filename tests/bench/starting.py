@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from clients import OPENING, Gone
+from clients import Gone, opening
 from contestants import Contestant, Place, bridge_with_login
 from needs import missing
 from peers.keyring_session import PROGRAMS, keyring_session
@@ -65,7 +65,7 @@ def _start(stand: Stand, contestant: Contestant, place: Place) -> tuple[float, i
     before, _ = stand.counts()
     start = time.perf_counter()
     with stand.start(contestant, place) as client:
-        client.send(OPENING)
+        client.send(opening())
         opened = client.answer(0)
         seconds = time.perf_counter() - start
         after, _ = stand.counts()

@@ -14,7 +14,6 @@ sys.path.append(str(Path(__file__).parent))
 
 import clients
 import report
-from contestants import Contestant
 from needs import needs
 from stand import Stand
 
@@ -46,7 +45,7 @@ def a_hang() -> float:
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with Stand(tmp_path_factory.mktemp("bench"), Contestant("ours", lambda place, home: None), [], True) as stand:
+    with Stand.alone(tmp_path_factory.mktemp("bench")) as stand:
         yield stand
 
 
