@@ -38,8 +38,12 @@ class Gone(Exception):
 
 
 class Client:
-    """Subclasses implement `send` and `receive`; the measurements use the other methods."""
+    """Subclasses implement `send`, `receive` and `close`; the measurements use the other methods.
 
+    `pid` is that of a bridge, None without one.
+    """
+
+    pid: int | None = None
     _number = 0
 
     def send(self, message: bytes) -> None:
@@ -48,6 +52,15 @@ class Client:
     def receive(self, deadline: float) -> bytes:
         """Return the next message. Raises `Late` at `deadline` (`time.perf_counter`) and `Gone`."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def ask(self, tool: str) -> int:
         """Send a `tools/call` and return its id."""
@@ -133,17 +146,9 @@ class Stdio(Client):
         self._process.wait()
         self._process.stdout.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 class Direct(Client):
     """Connects without a bridge: the cost of the server, the loopback and this client."""
-
-    pid = None
 
     def __init__(self, url: str, ca: Path | None = None) -> None:
         parts = urlsplit(url)
@@ -193,12 +198,6 @@ class Direct(Client):
     def close(self) -> None:
         for connection in (*self._idle, *(busy for busy, _ in self._busy.values())):
             connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _is_whole(parts: list[bytes]) -> bool:
