@@ -2,8 +2,6 @@
 
 from collections import deque
 from collections.abc import Hashable
-from functools import partial
-from typing import TypeGuard
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
@@ -30,9 +28,9 @@ from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence_notice import announce_wait
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.answers import Asked, read_error
+from mcp_auth_bridge.shell.transports.answers import Asked, Deliver, read_error
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
-from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, Reading, SendOutcome
 from mcp_auth_bridge.urls import Url
 
 _MOST_NONCES = 5
@@ -62,47 +60,49 @@ class Sender:
         # A header that the server accepts and that is not sent, "" for none; None until the server was asked.
         self._missing_header: str | None = None
 
-    async def send(
-        self,
-        verb: str,
-        headers: HeaderFields,
-        message: Message | None = None,
-        url: Url | None = None,
-        read: Read | None = None,
-    ) -> SendOutcome:
-        """Send with credentials, to `url` or else to the server's, and follow redirects within the origin.
+    async def post(
+        self, headers: HeaderFields, message: Message, read: Read, deliver: Deliver, url: Url | None = None
+    ) -> None:
+        """Send `message` with credentials, to `url` or else to the server's, and `deliver` the messages in return.
 
-        This is the one retry of all transports: when the server refuses the credentials, ask once for others and send
-        once more. A refusal is an HTTP status, or a JSON-RPC error with the code 401 in place of the first message that
-        `read` finds: the resource servers of an internal platform (tests/scenarios/internal_platform.py) send that with
-        HTTP 200. Neither is an execution (RFC 9110 section 15.5.2), so no request is carried out twice.
+        Follows redirects within the origin. This is the one retry of all transports: when the server refuses the
+        credentials, ask once for others and send once more. A refusal is an HTTP status, or a JSON-RPC error with the
+        code 401 in place of the first message that `read` finds: the resource servers of an internal platform
+        (tests/scenarios/internal_platform.py) send that with HTTP 200. Neither is an execution (RFC 9110 section
+        15.5.2), so no request is carried out twice.
         """
-        key = message.key if message is not None and message.kind is Kind.REQUEST else None
+        key = message.key if message.kind is Kind.REQUEST else None
         if key is not None:
             self._under_way.add(key)
         try:
-            outcome = await self._send_until_accepted(verb, headers, message, url or self.url, read)
-        except BaseException as error:
-            self._under_way.discard(key)
-            await self._name_missing_header(error)
+            reading = Reading(read, deliver)
+            outcome = await self._send_until_accepted("POST", headers, message, url or self.url, reading)
+            await outcome.aclose()
+        except BridgeError as error:
+            await self._learn_from(error)
             raise
-        outcome.on_close(partial(self._under_way.discard, key))
-        if isinstance(outcome.first, SessionLost):
-            self._note_lost_session(outcome.first)
-        await self._name_missing_header(outcome.first)
-        return outcome
+        finally:
+            self._under_way.discard(key)
+
+    async def send(self, verb: str, headers: HeaderFields) -> SendOutcome:
+        """As `post`, without a message; the response is the caller's to read."""
+        try:
+            return await self._send_until_accepted(verb, headers, None, self.url, None)
+        except BridgeError as error:
+            await self._learn_from(error)
+            raise
 
     async def _send_until_accepted(
-        self, verb: str, headers: HeaderFields, message: Message | None, url: Url, read: Read | None
+        self, verb: str, headers: HeaderFields, message: Message | None, url: Url, reading: Reading | None
     ) -> SendOutcome:
-        """The first response that neither redirects nor refuses the credentials."""
+        """The first response that neither redirects nor refuses the credentials. Its messages were delivered."""
         refused: Refusal | None = None
         redirects = 0
         while True:
             outcome = await self.present(verb, url, headers, message, refused)
             try:
                 target = outcome.redirect(verb, url)
-                refused = await outcome.refusal(read) if target is None else None
+                refused = await outcome.refusal(reading) if target is None else None
             except BaseException:
                 await outcome.aclose()
                 raise
@@ -119,7 +119,13 @@ class Sender:
                 # The credentials do not know why either: another process has just changed them.
                 raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
-    async def _name_missing_header(self, error: object) -> None:
+    async def _learn_from(self, error: BridgeError) -> None:
+        """Note the loss of a session, and add to `error` what the user can do."""
+        if isinstance(error, SessionLost):
+            self._note_lost_session(error)
+        await self._name_missing_header(error)
+
+    async def _name_missing_header(self, error: BridgeError) -> None:
         """Name in the hint of a refusal a header that the server takes and that is not sent. The server is asked once.
 
         A fault that the token itself shows needs no other reason.
@@ -150,8 +156,6 @@ class Sender:
                 self._note_lost_session(error)
             raise error
         await outcome.aclose()
-        if isinstance(outcome.first, BridgeError):
-            raise outcome.first
         raise UpstreamFailed("the server answered a GET with something other than a stream of events", status=406)
 
     async def present(
@@ -197,7 +201,7 @@ class Sender:
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
             with announce_wait(url.origin):
-                response = await self._pool.exchange(verb, url, fields, body)
+                response = await self._pool.exchange(self._pool.prepare(verb, url, fields), body)
             line.add(status=response.status)
         if "dpop-nonce" in response.headers:
             from mcp_auth_bridge.oauth.dpop import nonce_of  # few servers ask for proofs
@@ -228,7 +232,7 @@ def _check_lacks_nonce(doubt: str, url: Url) -> None:
         raise AccessDenied(f"{url.origin} refuses the proof that the token belongs to this bridge (DPoP)", CLOCK_HINT)
 
 
-def _may_lack_header(error: object) -> TypeGuard[BridgeError]:
+def _may_lack_header(error: BridgeError) -> bool:
     """Whether `error` is a refusal of unclear cause by the MCP server: a 401, or a 403 in its own words."""
     if isinstance(error, UpstreamFailed):
         return error.status == 403
