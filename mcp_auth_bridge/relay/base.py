@@ -44,6 +44,7 @@ class Kind:
 Kind.REQUEST, Kind.NOTIFICATION, Kind.REPLY, Kind.BATCH = map(Kind, ("REQUEST", "NOTIFICATION", "REPLY", "BATCH"))
 
 _text = msgspec.json.Decoder(str)
+_set = msgspec.structs.force_setattr
 
 
 REQUEST, NOTIFICATION, REPLY, BATCH = Kind.REQUEST, Kind.NOTIFICATION, Kind.REPLY, Kind.BATCH
@@ -55,6 +56,7 @@ class Message(msgspec.Struct, frozen=True):
 
     `id` is the raw JSON of the id (`b'1'` is not `b'"1"'`, `b'1.0'` stays `b'1.0'`), None if the message has no id.
     `method` is None for replies and batches. `is_stateless`: it is a reply to `initialize` that names no session.
+    `is_result`: it is a reply that is known to have no `error`, so that nothing has to be decoded to find that out.
     `key` is made of the id, whatever it is given: a value that compares as JSON does (`1` and `1.0` are one id, `1` and
     `"1"` are two), None if the message has no id.
     """
@@ -63,12 +65,13 @@ class Message(msgspec.Struct, frozen=True):
     raw: bytes
     id: bytes | None = None
     method: str | None = None
+    is_result: bool = False
     is_stateless: bool = False
     key: Hashable = None
 
     def __post_init__(self) -> None:
         # Once, because each call asks for its key dozens of times.
-        msgspec.structs.force_setattr(self, "key", _key(self.id) if self.id else None)
+        _set(self, "key", _key(self.id) if self.id else None)
 
     @property
     def params(self) -> dict[str, Any]:

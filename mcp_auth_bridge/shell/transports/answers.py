@@ -111,7 +111,7 @@ class Attribution:
 
 
 def _is_error(reply: Message) -> bool:
-    return len(reply.raw) <= LONGEST_REFUSAL and b'"error"' in reply.raw and result_of(reply) is None
+    return not reply.is_result and len(reply.raw) <= LONGEST_REFUSAL and result_of(reply) is None
 
 
 def _check_session(reply: Message, request: Message, asked: Asked, status: int, answer: bytes | BridgeError) -> None:
