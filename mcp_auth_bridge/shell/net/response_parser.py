@@ -66,7 +66,7 @@ class ResponseParser:
         # Whether the connection may carry another exchange, as far as the head says.
         self._persists = False
         # Bytes to come of a body with a length; None while there is none.
-        self._to_come: int | None = None
+        self.to_come: int | None = None
         # Reads the chunks of the body; None if it has none.
         self._chunks: _Llhttp | None = None
 
@@ -79,7 +79,7 @@ class ResponseParser:
 
     def begin(self) -> None:
         """Expect the head of another response."""
-        self.complete, self._to_come, self._chunks = False, None, None
+        self.complete, self.to_come, self._chunks = False, None, None
 
     @property
     def reusable(self) -> bool:
@@ -112,13 +112,13 @@ class ResponseParser:
         if self._chunks is not None:
             return self._chunked_body(self._chunks)
         data, self.received = self.received, b""
-        if self._to_come is None:
+        if self.to_come is None:
             self.complete = self._ended
         else:
-            if len(data) > self._to_come:
-                data, self.received = data[: self._to_come], data[self._to_come :]
-            self._to_come -= len(data)
-            self.complete = not self._to_come
+            if len(data) > self.to_come:
+                data, self.received = data[: self.to_come], data[self.to_come :]
+            self.to_come -= len(data)
+            self.complete = not self.to_come
         return [data] if data else []
 
     def _frame(self, head: Head, method: str, reading: "_Llhttp") -> None:
@@ -133,8 +133,8 @@ class ResponseParser:
                 raise ResponseInvalid  # the bridge asks for no other one (RFC 9112 section 6.1)
             self._chunks = reading
         elif lengths:
-            self._to_come = int(lengths[0])  # llhttp has checked that it is one number
-            self.complete = not self._to_come
+            self.to_come = int(lengths[0])  # llhttp has checked that it is one number
+            self.complete = not self.to_come
         else:
             self._persists = False
 
