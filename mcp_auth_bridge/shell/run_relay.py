@@ -1,8 +1,7 @@
 """Runs a relay between the MCP client and the remote: one `match` over actions, one task for each call."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Protocol, TypeAlias
 
@@ -12,6 +11,7 @@ from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
     Hangup,
+    Kind,
     Malformed,
     Message,
     Note,
@@ -28,7 +28,7 @@ from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.console.client_lines import client_lines
+from mcp_auth_bridge.shell.console.client_lines import ClientLines
 from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
 
@@ -36,10 +36,29 @@ Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
 
 
-class ClientWriter(Protocol):
-    """Writes messages to the MCP client, as in `shell/console/stdio.py`."""
+class ClientReader(Protocol):
+    """Reads chunks of the MCP client's stream, as in `shell/console/stdin.py`."""
 
-    async def write(self, raw: bytes) -> None: ...
+    def attach(self, take: Callable[[bytes], None]) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class ClientWriter(Protocol):
+    """Writes messages to the MCP client, as in `shell/console/stdout.py`."""
+
+    def put(self, raw: bytes) -> None: ...
+
+    def put_soon(self, raw: bytes) -> None: ...
+
+    @property
+    def congested(self) -> bool: ...
+
+    async def drained(self) -> None: ...
+
+    def when_gone(self, tell: Callable[[], None]) -> None: ...
 
     def use_frames(self) -> None: ...
 
@@ -83,20 +102,22 @@ class RelayRunner:
         # All tasks that run, those of the calls among them.
         self._tasks: set[asyncio.Task[None]] = set()
 
-        # Done when relaying has to end: the client does not read any more, or a task has raised.
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Done when relaying has to end: at the end of the client's stream, or when the client does not read any more.
+        # An exception is a fault of the bridge.
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, incoming: AsyncIterator[bytes]) -> None:
+    async def run(self, client: ClientReader) -> None:
         """Relay until the client ends its stream or can no longer be written to. Afterwards no task runs any more.
 
         Raises only exceptions that are faults of the bridge itself.
         """
-        reading = self._spawn(self._read(incoming))
+        lines = ClientLines(self._writer.use_frames)
+        self._writer.when_gone(self._end)
+        client.attach(lambda chunk: self._read(client, lines.feed(chunk), client.resume if chunk else self._end))
         try:
-            await asyncio.wait((reading, self._broken), return_when=asyncio.FIRST_COMPLETED)
-            if self._broken.done():
-                self._broken.result()
+            await self._over
         finally:
+            client.pause()
             await self._stop()
 
     async def idle(self) -> None:
@@ -104,36 +125,60 @@ class RelayRunner:
         if calls := [task for call, task in self._calls.items() if call != STREAM]:
             await asyncio.wait(calls)
 
-    async def _read(self, incoming: AsyncIterator[bytes]) -> None:
-        async with contextlib.aclosing(client_lines(incoming, self._writer.use_frames)) as lines:
-            async for line in lines:
-                await self._take(line)
+    def _read(self, client: ClientReader, lines: Iterable[bytes | Malformed], proceed: Callable[[], None]) -> None:
+        """Take `lines`, then `proceed`. A client that does not read the bridge's answers to its lines has to wait.
 
-    async def _take(self, line: bytes | Malformed) -> None:
+        The answers to its calls wait elsewhere: until the client reads them, its lines may end them.
+        """
+        unread = iter(lines)
+        try:
+            for line in unread:
+                if self._take(line) and self._writer.congested:
+                    client.pause()
+                    self._spawn(self._read_when_drained(client, unread, proceed))
+                    return
+        except Exception as bug:  # noqa: BLE001 - `run` raises it
+            self._fail(bug)
+        else:
+            proceed()
+
+    async def _read_when_drained(
+        self, client: ClientReader, lines: Iterator[bytes | Malformed], proceed: Callable[[], None]
+    ) -> None:
+        await self._let_client_read()
+        self._read(client, lines, proceed)
+
+    def _take(self, line: bytes | Malformed) -> bool:
+        """Relay `line`. Returns whether that wrote something to the client."""
         try:
             message = _parse(line)
         except Malformed as malformed:
-            await self._write(replies.malformed(malformed))
+            answers = [replies.malformed(malformed)]
         except Exception as bug:  # noqa: BLE001 - it costs this line, and the client is told
             error = terminal.report_fault(bug)
-            await self._write(replies.malformed(Malformed(error.rpc_code, error.message)))
+            answers = [replies.malformed(Malformed(error.rpc_code, error.message))]
         else:
-            await self._perform(self._relay.from_client(message))
+            answers = self._do_all(self._relay.from_client(message))
+        self._write_all(answers)
+        return bool(answers)
 
     async def _perform(self, actions: Iterable[Action]) -> None:
-        await self._write_all(self._do_all(actions))
+        """Do `actions`, and wait while too much waits for the client: so a slow client slows the server."""
+        self._write_all(self._do_all(actions))
+        if self._writer.congested:
+            await self._let_client_read()
 
     def _do_all(self, actions: Iterable[Action]) -> list[Message]:
         """Do all actions but the writing at once. Returns the messages that have to be written to the client.
 
-        While a line waits for the client other tasks run, and a later decision of the relay, a hangup for example, must
-        not overtake an earlier one.
+        Nothing here waits: while a line waits for the client other tasks run, and a later decision of the relay, a
+        hangup for example, must not overtake an earlier one.
         """
         return [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]
 
-    async def _write_all(self, messages: Iterable[Message]) -> None:
+    def _write_all(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            await self._write(message)
+            self._write(message)
 
     def _do_contained(self, action: Action) -> Message | None:
         """Do `action`. An exception costs this one action."""
@@ -163,24 +208,41 @@ class RelayRunner:
                 debug_log.event("relay.waits", what=timer, seconds=seconds)
                 self._set_timer(timer, seconds)
             case Remember(method=method, result=result):
-                # After the client has its reply: what is remembered waits for the disk. The loop reports an exception.
-                asyncio.get_running_loop().call_soon(self._remember, method, result)
+                # After the client has its reply, which may leave at the end of this round: what is remembered waits for
+                # the disk. The loop reports an exception.
+                loop = asyncio.get_running_loop()
+                loop.call_soon(loop.call_soon, self._remember, method, result)
             case SignIn():
                 self._start(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
 
-    async def _write(self, message: Message) -> None:
+    def _write(self, message: Message) -> None:
+        # The reply of the only call leaves at once. Beside other calls, and in a stream, more may come in this round of
+        # the loop.
+        alone = message.kind is Kind.REPLY and len(self._calls) - (STREAM in self._calls) < 2
         try:
-            await self._writer.write(message.raw)
+            (self._writer.put if alone else self._writer.put_soon)(message.raw)
         except OSError:
-            # The client has closed its end, which counts as the end of its stream.
-            if not self._broken.done():
-                self._broken.set_result(None)
+            self._end()
         except Exception as bug:  # noqa: BLE001 - `run` raises it: the client cannot be told anything any more
-            if not self._broken.done():
-                self._broken.set_exception(bug)
+            self._fail(bug)
+
+    async def _let_client_read(self) -> None:
+        try:
+            await self._writer.drained()
+        except OSError:
+            self._end()
+
+    def _end(self) -> None:
+        """The client has ended its stream, or closed its end of the bridge's, which counts as the same."""
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _fail(self, bug: BaseException) -> None:
+        if not self._over.done():
+            self._over.set_exception(bug)
 
     async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
         alive = partial(self._alive, call, Heartbeat.of(message, asyncio.get_running_loop().time()))
@@ -192,9 +254,7 @@ class RelayRunner:
     def _alive(self, call: int, heartbeat: Heartbeat) -> None:
         """Tell the relay of a sign of life."""
         if heartbeat.is_due(asyncio.get_running_loop().time()):
-            messages = self._do_all(self._relay.alive(call))
-            if messages:
-                self._spawn(self._write_all(messages))
+            self._write_all(self._do_all(self._relay.alive(call)))
 
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         """Do the `work` of `call`, and tell the relay how it ended."""
@@ -250,8 +310,8 @@ class RelayRunner:
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None and not self._broken.done():
-            self._broken.set_exception(bug)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._fail(bug)
 
     async def _stop(self) -> None:
         for timer in self._timers.values():

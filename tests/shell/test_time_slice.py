@@ -8,7 +8,7 @@ from peers.scripted import REQUEST, Scripted
 from remoting import STREAM, connected, story
 
 from mcp_auth_bridge.relay.resumption import Resumption
-from mcp_auth_bridge.shell.console import stdio
+from mcp_auth_bridge.shell.console import stdin
 from mcp_auth_bridge.shell.time_slice import CREDIT, TimeSlice, portions
 from mcp_auth_bridge.shell.transports.messages import LARGEST, EventReader
 
@@ -82,7 +82,7 @@ async def test_other_tasks_run_in_the_middle_of_a_flood_on_stdin():
     os.close(writing)
     with Rounds() as rounds:
         begun = rounds.count
-        assert b"".join([chunk async for chunk in stdio.chunks(reading)]) == b"\n" * 60_000
+        assert b"".join([chunk async for chunk in stdin.chunks(reading)]) == b"\n" * 60_000
         assert rounds.count - begun >= 60_000 // 5000
     os.close(reading)
 

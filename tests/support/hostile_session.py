@@ -130,6 +130,27 @@ async def _queued(queue):
         yield chunk
 
 
+class Script:
+    """Reads chunks from `chunks` in place of stdin, as a `ClientReader`."""
+
+    def __init__(self, chunks):
+        self._chunks = chunks
+
+    def attach(self, take):
+        self._playing = asyncio.ensure_future(self._play(take))
+
+    def pause(self):
+        """Only a writer that is congested makes a relay pause."""
+
+    def resume(self):
+        """Nothing has paused."""
+
+    async def _play(self, take):
+        async for chunk in self._chunks:
+            take(chunk)
+        take(b"")
+
+
 class Session:
     """`faults` are the internal errors, `due` counts the expected replies by their key.
 
@@ -147,7 +168,18 @@ class Session:
         """The client speaks in lines."""
         raise AssertionError
 
-    async def write(self, raw):
+    congested = False
+
+    async def drained(self):
+        """Never congested."""
+
+    def when_gone(self, tell):
+        """Never."""
+
+    def put_soon(self, raw):
+        self.put(raw)
+
+    def put(self, raw):
         line = one_line(raw)
         assert b"\n" not in line[:-1]
         json.loads(line.decode())
@@ -204,7 +236,7 @@ def session(chance, lines, *, modern=False, older=False):
         script += [hostile.said_by_client(chance, f'"valid {number}"') for number in range(lines)]
         script += [OPENED]  # a session that another `initialize` has begun waits for the client
         with patch.object(terminal, "report_error", told.complain):
-            await performer.run(told.say(script))
+            await performer.run(Script(told.say(script)))
             with contextlib.suppress(BridgeError):
                 await remote.close()
         return told
