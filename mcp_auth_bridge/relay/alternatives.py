@@ -3,11 +3,23 @@
 A relay that is no longer in use stays for the calls that it still has under way.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, OpenStream, Relay, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    OpenStream,
+    Relay,
+    ToClient,
+    ToServer,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import STREAM
 
 
@@ -77,7 +89,8 @@ class Alternatives:
             return otherwise, timer
         return (int(number), name) if int(number) in self._relays else None
 
-    def noted(self, number: int, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def noted(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
         """The `actions` of the relay `number`, whose calls and timers are noted as its own."""
         for action in actions:
             if isinstance(action, ToServer):

@@ -2,12 +2,20 @@
 
 A relay never waits: it returns `Wake`, and its `woke` is called when the time is over. Relays nest: the outer one
 hands a message to the inner one and reviews the actions that come back.
+
+Each message passes some twenty relays, and few of them have anything to do with it. So the methods that see every
+message are plain: a method looks whether the message or an action concerns its relay, by type first, and hands on the
+sequence of the inner relay itself if not. The work that is seldom done is written as a generator and `collected`.
+Nothing is lazy: a relay has finished with a message before the outer one sees the first action. No relay changes a
+sequence that it got from another one or has returned.
 """
 
+import functools
 import json
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeAlias
 
 import msgspec
 
@@ -190,45 +198,81 @@ Action: TypeAlias = (
 )
 
 
+NOTHING: Sequence[Action] = ()
+"""No action."""
+
+_Parameters = ParamSpec("_Parameters")
+
+
+def collected(generate: Callable[_Parameters, Iterator[Action]]) -> Callable[_Parameters, list[Action]]:
+    """Decorates a generator of actions: a call runs it to its end and returns them all."""
+
+    @functools.wraps(generate)
+    def collect(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> list[Action]:
+        return list(generate(*args, **kwargs))
+
+    return collect
+
+
 class Relay(Protocol):
     """Invariant, for every history: each client request gets exactly one reply, unless the client cancelled it."""
 
-    def from_client(self, message: Message) -> Iterable[Action]: ...
+    def from_client(self, message: Message) -> Sequence[Action]: ...
 
-    def from_server(self, call: int, message: Message) -> Iterable[Action]: ...
+    def from_server(self, call: int, message: Message) -> Sequence[Action]: ...
 
-    def alive(self, call: int) -> Iterable[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         """The server has accepted the message of `call`, or has sent bytes in return that are not a message yet.
 
         It comes before the messages of the call and between them, not with each.
         """
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterable[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         """Nothing more arrives under `call`. `error` is None if it ended without one."""
 
-    def woke(self, timer: str) -> Iterable[Action]: ...
+    def woke(self, timer: str) -> Sequence[Action]: ...
 
 
 class Around:
-    """Passes everything on to the relay `inner`, and reviews the actions that come back."""
+    """Passes everything on to the relay `inner`, and hands back its actions."""
 
     def __init__(self, inner: Relay) -> None:
         self._inner = inner
 
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        return self._inner.from_client(message)
+
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        return self._inner.from_server(call, message)
+
+    def alive(self, call: int) -> Sequence[Action]:
+        return self._inner.alive(call)
+
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
+        return self._inner.ended(call, error)
+
+    def woke(self, timer: str) -> Sequence[Action]:
+        return self._inner.woke(timer)
+
+
+class Reviewing(Around, ABC):
+    """Reviews the actions that come back from the relay `inner`."""
+
+    def from_client(self, message: Message) -> Sequence[Action]:
         return self._review(self._inner.from_client(message))
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         return self._review(self._inner.from_server(call, message))
 
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         return self._review(self._inner.alive(call))
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         return self._review(self._inner.ended(call, error))
 
-    def woke(self, timer: str) -> Iterator[Action]:
+    def woke(self, timer: str) -> Sequence[Action]:
         return self._review(self._inner.woke(timer))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        return iter(actions)
+    @abstractmethod
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """The `actions` of the inner relay as this one hands them back: themselves, if none concerns it."""

@@ -5,14 +5,26 @@ outcome is never repeated: the client gets the error and decides (docs/architect
 request is sent again is the policy of `retry_policy.py`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, Overdue, Sent
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Note, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    Note,
+    Relay,
+    Reviewing,
+    ToServer,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.replies import notification, with_id
 from mcp_auth_bridge.relay.retry_policy import SoFar, last_of_several, pause_before_retry
 
@@ -87,7 +99,7 @@ class _Attempt(msgspec.Struct):
         return reply if self.asked is self.action.message else with_id(reply, self.action.message.id or b"null")
 
 
-class Delivery(Around):
+class Delivery(Reviewing):
     """Wraps the relay that makes a call for each message."""
 
     def __init__(self, inner: Relay, settings: RelaySettings) -> None:
@@ -96,6 +108,7 @@ class Delivery(Around):
         self._attempts: dict[int, _Attempt] = {}
         self._ticking = False
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         attempt = self._attempts.get(call)
         if attempt is not None:
@@ -113,11 +126,13 @@ class Delivery(Around):
         else:
             yield Note(f"dropped: {self._too_large_error(message).message}")
 
+    @collected
     def alive(self, call: int) -> Iterator[Action]:
         if (attempt := self._attempts.get(call)) is not None:
             attempt.quiet = 0
         yield from self._review(self._inner.alive(call))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         attempt = self._attempts.get(call)
         pause = pause_before_retry(attempt.so_far, error) if attempt is not None and error is not None else None
@@ -133,6 +148,7 @@ class Delivery(Around):
             error = last_of_several(error)
         yield from self._review(self._inner.ended(call, error))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, call = timer.partition(" ")
         if timer == _DEADLINE_TIMER:
@@ -146,7 +162,8 @@ class Delivery(Around):
         else:
             yield from self._review(self._inner.woke(timer))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
                 self._attempts[action.call] = _Attempt(action, action.message)
@@ -173,12 +190,14 @@ class Delivery(Around):
             if token is not None and attempt.progress_token() == token:
                 attempt.quiet = 0
 
+    @collected
     def _start_clock(self) -> Iterator[Action]:
         """Let the clock tick while there are requests with a deadline."""
         if not self._ticking and any(not attempt.is_endless for attempt in self._attempts.values()):
             self._ticking = True
             yield Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)
 
+    @collected
     def _tick(self) -> Iterator[Action]:
         self._ticking = False
         longest = self._settings.longest / self._settings.deadline * _TICKS
@@ -190,13 +209,14 @@ class Delivery(Around):
                 yield from self._cancel(attempt, self._overdue_error(attempt))
         yield from self._start_clock()
 
+    @collected
     def _cancel(self, attempt: _Attempt, error: Overdue) -> Iterator[Action]:
         """End a request as its client does, so that the server can stop working on it, and fail it with `error`."""
         request = attempt.action.message
         params = {"requestId": request.key, "reason": error.message}
         actions = self._inner.from_client(notification(_CANCELLED, params))
         if attempt.waiting and attempt.known is None:
-            actions = (action for action in actions if not isinstance(action, ToServer))  # it was never sent
+            actions = [action for action in actions if not isinstance(action, ToServer)]  # it was never sent
         yield from self._review(actions)
         yield Fail(request, error)
 

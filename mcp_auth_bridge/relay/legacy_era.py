@@ -5,18 +5,18 @@ was executed, so the request fails with `EraRefused`. Other refusals may mean a 
 again, and learns the era from the reply to its `initialize`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 from mcp_auth_bridge.errors import EraRefused
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, collected
 from mcp_auth_bridge.relay.era import UNSUPPORTED_VERSION, refused_request_error
 
 _CODE = b"%d" % UNSUPPORTED_VERSION
 _LONGEST_REFUSAL = 65536  # bytes; a longer reply is not a refusal, and is not decoded to find that out
 
 
-class LegacyEra(Around):
+class LegacyEra(Reviewing):
     """Wraps the relay that keeps a legacy session."""
 
     def __init__(self, inner: Relay) -> None:
@@ -25,6 +25,7 @@ class LegacyEra(Around):
         # The requests without a reply, by key.
         self._open: dict[Hashable, Message] = {}
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
             self._open[message.key] = message
@@ -32,7 +33,8 @@ class LegacyEra(Around):
             self._open.pop(message.cancelled_key, None)
         yield from self._review(self._inner.from_client(message))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, Fail):
                 self._open.pop(action.request.key, None)

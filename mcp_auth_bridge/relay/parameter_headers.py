@@ -5,14 +5,14 @@ relay learns from every `tools/list` that passes. If the server does not accept 
 did not run), the relay lists the tools anew, all pages, and makes the call once more.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer
+from mcp_auth_bridge.relay.base import Action, Hangup, Kind, Message, Note, Relay, Reviewing, ToServer, collected
 from mcp_auth_bridge.relay.call_numbers import LISTINGS, CallNumbers
 from mcp_auth_bridge.relay.mcp_headers import version_of
 from mcp_auth_bridge.relay.tool_headers import InvalidTool, ToolHeaders, result_in, without
@@ -47,7 +47,7 @@ class _Relisting(msgspec.Struct):
     pages: int = 0
 
 
-class ParameterHeaders(Around):
+class ParameterHeaders(Reviewing):
     """Wraps the relay that gives each request exactly one reply, inside the one that adds the headers of the era.
 
     `numbers` are those of its own calls.
@@ -77,6 +77,7 @@ class ParameterHeaders(Around):
         # The numbers of the calls that list tools.
         self._numbers = numbers or CallNumbers(LISTINGS)
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call in self._relistings and message.kind is Kind.REPLY:
             yield from self._review_tools(call, message)
@@ -90,10 +91,12 @@ class ParameterHeaders(Around):
                     yield from notes
             yield from self._review(self._inner.from_server(call, message))
 
+    @collected
     def alive(self, call: int) -> Iterator[Action]:
         relisting = self._relistings.get(call)  # the call that waits for the list is alive with it
         yield from self._review(self._inner.alive(relisting.call if relisting is not None else call))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if (relisting := self._relistings.pop(call, None)) is not None:
             yield from self._give_up(relisting, error)
@@ -104,7 +107,8 @@ class ParameterHeaders(Around):
             self._repeated.discard(call)
             yield from self._review(self._inner.ended(call, error))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.method in ("tools/call", "tools/list"):
                 self._requests[action.call] = action.message
@@ -119,6 +123,7 @@ class ParameterHeaders(Around):
             return action
         return msgspec.structs.replace(action, headers={**action.headers, **own})
 
+    @collected
     def _forget(self, call: int) -> Iterator[Action]:
         """Forget `call`, which is hung up on, and stop listing the tools for it."""
         self._requests.pop(call, None)
@@ -142,6 +147,7 @@ class ParameterHeaders(Around):
             and replies.error_code(message) == HEADER_MISMATCH
         )
 
+    @collected
     def _relist(self, relisting: _Relisting, cursor: Any) -> Iterator[Action]:
         """Request a page of tools. Any: the server's cursor is any JSON."""
         params = _metadata_of(self._requests[relisting.call])
@@ -152,6 +158,7 @@ class ParameterHeaders(Around):
         self._relistings[call] = relisting
         yield ToServer(call, replies.request("tools/list", params, -call))
 
+    @collected
     def _review_tools(self, own: int, message: Message) -> Iterator[Action]:
         relisting = self._relistings.pop(own)
         result = result_in(message)
@@ -167,6 +174,7 @@ class ParameterHeaders(Around):
             self._repeated.add(relisting.call)
             yield self._with_headers(ToServer(relisting.call, self._requests[relisting.call]))
 
+    @collected
     def _give_up(self, relisting: _Relisting, error: BridgeError | None) -> Iterator[Action]:
         """End the call, because the tools cannot be listed: a login is missing, or else with the reply -32020."""
         del self._requests[relisting.call]

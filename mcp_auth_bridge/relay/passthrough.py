@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError, OutcomeUnknown
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, ToClient, ToServer
+from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, ToClient, ToServer, collected
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, CallNumbers
 
 
@@ -18,6 +18,7 @@ class Passthrough:
         self._calls: dict[Hashable, int] = {}
         self._numbers = numbers or CallNumbers(FORWARDED)
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
             yield from self._request(message)
@@ -26,6 +27,7 @@ class Passthrough:
         if message.method == "notifications/cancelled":
             yield from self._cancel(message)
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if message.kind is not Kind.REPLY:
             yield ToClient(message)
@@ -34,18 +36,22 @@ class Passthrough:
             yield ToClient(message)
         # Any other reply is foreign, late or a duplicate, and is dropped.
 
+    @collected
     def alive(self, call: int) -> Iterator[Action]:  # noqa: ARG002 - it sets no deadlines
         yield from ()
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         request = self._forget(call)
         if request is not None:
             unanswered = OutcomeUnknown("the server ended its response without a reply", "look before repeating it")
             yield Fail(request, error or unanswered)
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers
         yield from ()
 
+    @collected
     def _request(self, message: Message) -> Iterator[Action]:
         if message.key in self._calls:
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
@@ -55,6 +61,7 @@ class Passthrough:
         self._calls[message.key] = call
         yield ToServer(call, message)
 
+    @collected
     def _cancel(self, message: Message) -> Iterator[Action]:
         """End the call of the request that the client cancelled. It is never answered."""
         call = self._calls.get(message.cancelled_key)

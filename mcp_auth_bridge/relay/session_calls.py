@@ -6,13 +6,13 @@ refusal is not an execution, so the call is made once more, unless the server ma
 """
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, Sent, SessionDoubted, SessionLost
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, ToServer
+from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, ToServer, collected
 from mcp_auth_bridge.relay.retry_policy import REPEATABLE, last_of_several
 from mcp_auth_bridge.relay.session_state import McpSession
 
@@ -57,39 +57,47 @@ class SessionCalls:
         # Whether a refusal came again in a new session, so that the server may mean something else by it.
         self._ambiguous = False
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
         yield from self._in_session(self._inner.from_client(message))
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         session = self._made[call].session if call in self._made else self.session
         session.alive, session.doubted = True, False
         yield from self._in_session(self._inner.from_server(call, message))
 
+    @collected
     def alive(self, call: int) -> Iterator[Action]:
         yield from self._in_session(self._inner.alive(call))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         self._made.pop(call, None)
         yield from self._in_session(self._inner.ended(call, self._of_both_attempts(call, error)))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         yield from self._in_session(self._inner.woke(timer))
 
+    @collected
     def woke_without_session(self, timer: str) -> Iterator[Action]:
         """As `woke`, while no session is open: there is nothing to cancel in it."""
         actions = self._inner.woke(timer)
-        yield from self._in_session(action for action in actions if not _is_notification(action))
+        yield from self._in_session([action for action in actions if not _is_notification(action)])
 
     def wait(self, message: Message) -> None:
         """Keep a message of the client's until `release`."""
         self._waiting.append(message)
 
+    @collected
     def release(self) -> Iterator[Action]:
         """Everything that waits for a session is sent in the present one."""
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             yield from self._in_session([item] if isinstance(item, ToServer) else self._inner.from_client(item))
 
+    @collected
     def fail_waiting(self, error: BridgeError) -> Iterator[Action]:
         """Everything that waits for a session ends with `error`."""
         waiting, self._waiting = self._waiting, []
@@ -99,6 +107,7 @@ class SessionCalls:
             elif item.kind is Kind.REQUEST:
                 yield Fail(item, error)
 
+    @collected
     def cancel(self, message: Message) -> Iterator[Action]:
         """Forget the cancelled request, here or in the inner relay. It was not executed, so the server is not told."""
         target = message.cancelled_key
@@ -125,6 +134,7 @@ class SessionCalls:
         repeatable = action.message.kind is not Kind.REPLY and (error.retry_safe or action.message.method in REPEATABLE)
         return Remedy.REPEAT if repeatable else Remedy.REOPEN
 
+    @collected
     def repeat(self, made: Made, error: SessionLost) -> Iterator[Action]:
         """Make a call that was refused with `error` again, in the present session."""
         self._repeated[made.action.call] = error.sent
@@ -135,6 +145,7 @@ class SessionCalls:
         self._repeated[made.action.call] = error.sent
         self._waiting.append(made.action)
 
+    @collected
     def refuse(self, made: Made, error: SessionLost) -> Iterator[Action]:
         """The refusal `error` is the answer: in the server's own words, if it has sent a reply."""
         call, message = made.action.call, made.action.message
@@ -166,7 +177,8 @@ class SessionCalls:
             return False
         return True
 
-    def _in_session(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _in_session(self, actions: Sequence[Action]) -> Iterator[Action]:
         """The inner relay's actions. Each POST gets the session's headers, and is remembered for a repetition."""
         for action in actions:
             if isinstance(action, ToServer):

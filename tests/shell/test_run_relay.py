@@ -18,7 +18,7 @@ from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
-from mcp_auth_bridge.relay.base import Remember, ToClient
+from mcp_auth_bridge.relay.base import Remember, ToClient, collected
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
@@ -208,6 +208,7 @@ def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
 
 def test_a_result_is_remembered_when_the_client_has_it(story):
     class Remembering(Passthrough):
+        @collected
         def from_client(self, asked):
             yield Remember("initialize", b"{}")
             yield ToClient(asked)
@@ -229,6 +230,7 @@ def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(stor
     monkeypatch.setattr(heartbeat, "_PAUSE", 0.0)
 
     class Telling(Passthrough):
+        @collected
         def alive(self, call):
             yield ToClient(message(notification("alive", call=call)))
 
