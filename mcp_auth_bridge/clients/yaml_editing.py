@@ -21,16 +21,12 @@ _WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 class _Mapping(msgspec.Struct, frozen=True):
     """A mapping of the text, by positions in it."""
 
-    # Its name in the mapping around it; "" for the whole document.
-    name: str
     # Where its key begins, and where its value begins and ends.
     key: int
     start: int
     end: int
     # Whether it is written in braces.
     flow: bool
-    # Whether it has no value at all.
-    empty: bool
     # The positions of its keys, by name.
     keys: Mapping[str, int]
 
@@ -41,26 +37,23 @@ def set_block(text: str, place: Sequence[str], value: Any) -> Edited:
     newline = newline_of(text)
     found = _mapping(text, table)
     if found is None:
-        if _mapping(text, "") is None and text.strip("\ufeff \t\r\n"):
-            raise CannotEdit("it is not a mapping of keys", "correct the file, or add the entry by hand")
         gap = "" if not text or text.endswith("\n") or text == "\ufeff" else newline
-        block = f"{table}:{newline}{_block(name, value, '  ', newline)}"
-        return Edited(f"{text}{gap}{block}", Undo(1, gap))
+        return Edited(f"{text}{gap}{table}:{newline}{_block(name, value, '  ', newline)}", Undo(1, gap))
+    if found.flow and found.keys:
+        raise CannotEdit(f"{table} in it is written in braces", "add the entry by hand")
     if name in found.keys:
         without = remove_block(text, place, Undo())
         return Edited(set_block(without, place, value).text)
-    if found.flow and found.keys:
-        at = text.index("{", found.start) + 1
-        return Edited(f"{text[:at]}{json.dumps(name)}: {json.dumps(value)}, {text[at:]}")
-    indent = " " * _column(text, min(found.keys.values())) if found.keys else "  "
     line_end = _line_end(text, found.start if found.flow else found.key)
-    if found.flow or found.empty:
-        colon = text.index(":", found.key) + 1
-        rest = text[found.end : line_end] if found.flow else text[colon:line_end]
-        blank = text[colon : found.end] if found.flow else ""
-        head = f"{text[:colon]}{rest}"
+    colon = text.index(":", found.key) + 1
+    if found.keys:
+        indent, blank, head = " " * _column(text, min(found.keys.values())), None, text[:line_end]
     else:
-        blank, head = None, text[:line_end]
+        indent, blank, head = (
+            "  ",
+            text[colon:line_end],
+            text[:colon] + text[found.end if found.flow else colon : line_end],
+        )
     if not head.endswith("\n"):
         head += newline
     return Edited(f"{head}{_block(name, value, indent, newline)}{text[line_end:]}", Undo(0, blank))
@@ -77,26 +70,24 @@ def remove_block(text: str, place: Sequence[str], undo: Undo) -> str:
     rest = text[:begin] + text[_end_of_block(text, begin, at - begin) :]
     if len(found.keys) > 1:
         return rest
-    if undo.tables:
-        key_line = text.rfind("\n", 0, found.key) + 1
-        before, after = rest[:key_line], rest[_line_end(rest, found.key) :]
-        gap = undo.blank or ""
-        return (before[: -len(gap)] if gap and before.endswith(gap) else before) + after
-    colon = rest.index(":", found.key) + 1
-    return f"{rest[:colon]}{' {}' if undo.blank is None else undo.blank}{rest[colon:]}"
+    colon, line_end = rest.index(":", found.key) + 1, _line_end(rest, found.key)
+    if not undo.tables:
+        return (
+            f"{rest[:colon]} {{}}{rest[colon:]}" if undo.blank is None else rest[:colon] + undo.blank + rest[line_end:]
+        )
+    before = rest[: rest.rfind("\n", 0, found.key) + 1]
+    return before[: len(before) - len(undo.blank or "")] + rest[line_end:]
 
 
 def _mapping(text: str, table: str) -> _Mapping | None:
-    """The mapping under the key `table` of the document, or the document itself; None if there is none."""
+    """The mapping under the key `table` of the document, None if there is none. The parser has accepted `text`."""
     from ruamel.yaml import YAML  # only commands that edit a client's file need it
     from ruamel.yaml.nodes import MappingNode, ScalarNode
 
     bom = len(text) - len(text.removeprefix("\ufeff"))
     root = YAML(typ="safe", pure=True).compose(text[bom:])
-    if not isinstance(root, MappingNode):
+    if root is None:
         return None
-    if not table:
-        return _Mapping("", 0, 0, len(text), bool(root.flow_style), False, {})
     for key, value in root.value:
         if key.value != table:
             continue
@@ -105,9 +96,7 @@ def _mapping(text: str, table: str) -> _Mapping | None:
             raise CannotEdit(f"{table} in it is not a mapping in lines of its own", "add the entry by hand")
         keys = {} if empty else {str(inner.value): bom + inner.start_mark.index for inner, _ in value.value}
         start, end = bom + value.start_mark.index, bom + value.end_mark.index
-        return _Mapping(
-            table, bom + key.start_mark.index, start, end, bool(not empty and value.flow_style), empty, keys
-        )
+        return _Mapping(bom + key.start_mark.index, start, end, bool(not empty and value.flow_style), keys)
     return None
 
 
