@@ -8,6 +8,7 @@ import difflib
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.client_changes import carry_out
 from mcp_auth_bridge.app.client_entries import ByHand, Change, Clash, find_file, plan_entry
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.ide_entry import entry_key
@@ -22,11 +23,7 @@ from mcp_auth_bridge.commands.ready_server import make_ready
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.client_files import write_file
-from mcp_auth_bridge.shell.files.receipts import Receipt, Receipts
-
-_MODES = {Scope.USER: 0o600, Scope.WORKSPACE: 0o644}
-"""The permissions of a new file: clients write secrets into the user's own, and a project's is for its repository."""
+from mcp_auth_bridge.shell.files.receipts import Receipts
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -92,13 +89,7 @@ def _carry_out(change: Change, scope: Scope, context: Context) -> None:
     if not change.is_needed:
         terminal.say(f"{name}: already there, as {printable(change.place[-1])} in {shown(path)}")
         return
-    try:
-        folders = write_file(content, change.edited.text, _MODES[scope])
-    except ConfigError as error:
-        raise ByHand(error.message, error.hint, change.snippet) from None
-    is_new = content.data is None
-    made = tuple(map(str, folders))
-    Receipts(context.paths.memory).add(Receipt(str(path), change.place, change.edited.undo, is_new, made))
+    carry_out(change, scope, Receipts(context.paths.memory))
     terminal.say(f"{name}: wrote {printable(change.place[-1])} into {shown(path)}")
     if content.backup.exists():
         terminal.say(f"  the file as it was: {shown(content.backup)}")

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import msgspec
 
+from mcp_auth_bridge.app.client_changes import take_out
 from mcp_auth_bridge.app.client_entries import Found, TargetFile, find_entries
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients.client import ConfigFile, System, locate
-from mcp_auth_bridge.clients.editing import NOTHING_ELSE, remove_value
 from mcp_auth_bridge.clients.entry_form import Scope, Target
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.commands.client_choice import shown, target_named
 from mcp_auth_bridge.errors import ConfigError, printable
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.client_files import ClientFile, delete_file, drop_backup, read_file, write_file
+from mcp_auth_bridge.shell.files.client_files import ClientFile, read_file
 from mcp_auth_bridge.shell.files.receipts import Receipts
 
 
@@ -64,7 +64,7 @@ def _remove_from(target: Target, file: ConfigFile, path: Path, server: str, rece
     """Remove the entries for `server` from the file at `path`. Returns their number."""
     count = 0
     while found := _next_entry(at := TargetFile(target, file, read_file(path)), server):
-        _remove(found, at, receipts)
+        take_out(found, at, receipts)
         terminal.say(f"{target.client.name}: removed {printable(found.place[-1])} from {shown(path)}")
         terminal.say(f"  next: {target.client.reload}")
         count += 1
@@ -87,19 +87,3 @@ def _next_entry(at: TargetFile, server: str) -> Found | None:
 
 def _names_bridge(content: ClientFile) -> bool:
     return any(name in (content.data or b"") for name in (b"mcp-auth-bridge", b"mcp_auth_bridge"))
-
-
-def _remove(found: Found, at: TargetFile, receipts: Receipts) -> None:
-    content = at.content
-    receipt = receipts.find(content.path, found.place)
-    try:
-        text = remove_value(content.text, at.kind.format, found.place, receipt.undo if receipt else NOTHING_ELSE)
-    except ConfigError as error:
-        raise ConfigError(f"{content.path}: {error.message}", f"remove {found.place[-1]} from it by hand") from None
-    if receipt is not None and receipt.made_file and text.strip("\ufeff \t\r\n") in ("", "{}"):
-        delete_file(content, list(map(Path, receipt.made_folders)))
-    else:
-        write_file(content, text, 0o600)
-        drop_backup(read_file(content.path))
-    if receipt is not None:
-        receipts.drop(receipt)
