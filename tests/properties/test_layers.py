@@ -36,6 +36,7 @@ class Uses(NamedTuple):
 
 USES = {
     **dict.fromkeys(words("errors secret urls effects http_syntax config relay clients"), Uses(PURE)),
+    "config": Uses(PURE, words("tomlkit")),
     "oauth": Uses(PURE, words("authlib jwt")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
     "credentials": Uses(PURE | words("asyncio")),

@@ -1,0 +1,38 @@
+"""A change of the user's configuration file: checked by parsing it before it takes the old one's place."""
+
+from collections.abc import Callable
+
+from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.config import config_file
+from mcp_auth_bridge.config.config_file import Config
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.shell.files.user_file import UserFile, read_user_file, replace_user_file
+
+
+def read_config(context: Context) -> tuple[UserFile, Config]:
+    """The configuration file and its content, as they are now. Raises `ConfigError`."""
+    before = read_user_file(context.config.path)
+    return before, config_file.parse(before.text, before.path, context.config.store)
+
+
+def change_config(context: Context, name: str, edit: Callable[[str, Config], str]) -> Config:
+    """Replace the text of the configuration file by what `edit` makes of it, and return the new configuration.
+
+    Only the server `name` may change. Raises `ConfigError`, and then the file is as before.
+    """
+    with Locks(context.paths.locks).mutex("the configuration file"):
+        before, old = read_config(context)
+        text = edit(before.text, old)
+        new = config_file.parse(text, before.path, context.config.store)
+        if _others(new, name) != _others(old, name):
+            raise ConfigError(f"{before.path} cannot be changed without a change of something else", "edit it by hand")
+        if text != before.text:
+            replace_user_file(before, text)
+        return new
+
+
+def _others(config: Config, name: str) -> object:
+    """Everything in `config` that is not about the server `name`."""
+    profiles = {key: profile for key, profile in config.profiles.items() if key != name}
+    return config.store, profiles, {key: broken.url for key, broken in config.broken.items() if key != name}
