@@ -38,7 +38,7 @@ _KEYS = r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 _KEYRING = KeyringStoreSettings()
 
 
-class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of `servers` before it is checked. Its keys become the fields of `Profile`, apart from `allow_http`."""
 
     # The MCP server's URL.
@@ -61,7 +61,9 @@ class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay: RelaySettings = RelaySettings()
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file before its tables are checked."""
+
     # Each table in it is converted on its own, so that an error can name the table and affects one server only.
     store: dict[str, Any] | None = None
     servers: dict[str, Any] = {}
@@ -177,7 +179,7 @@ def parse(text: str, path: Path, default_store: StoreSettings = _KEYRING) -> Con
     """Parse `text`, the content of `path`. Raises `ConfigError` for an error that affects every server."""
     document = toml.parse(text, str(path))
     try:
-        file = toml.convert(document, _File, str(path), "")
+        file = toml.convert(document, ConfigFile, str(path), "")
         store = default_store if file.store is None else _store(file.store, path)
     except ConfigError as error:
         raise _with_line(error, text, path, ()) from None
@@ -216,7 +218,7 @@ def _profile(name: str, table: Any, path: Path, store: StoreSettings) -> Profile
     where = f"servers.{name}"
     if not NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
-    server = toml.convert(table, _ServerTable, str(path), where)
+    server = toml.convert(table, ServerTable, str(path), where)
     allowed = Purpose.PLAIN_SERVER if server.allow_http else Purpose.SERVER
     profile = Profile(
         name=name,
