@@ -8,14 +8,39 @@ from mcp_auth_bridge.cli import options
 def add_add(commands: "options.Commands") -> None:
     text = """Add a server to the configuration file. Every other line of the file stays as it is.
 
-Without a name, the server is called after its host. A secret is never written: a value says where it is, as
-env:NAME, file:PATH, command:PROGRAM or keyring:NAME."""
+The server is a URL, the name of a well-known one (a preset), or described by a document (--from). Without a name it is
+called after its host. Without arguments, the command asks for all it needs, also the server itself. A secret is never
+written: a value says where it is, as env:NAME, file:PATH, command:PROGRAM or keyring:NAME."""
     example = """  mcp-auth-bridge add acme https://mcp.acme.example/mcp
   mcp-auth-bridge add https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
   mcp-auth-bridge add tools https://tools.example.org/mcp \\
-      --header 'Authorization: Bearer env:TOOLS_TOKEN'"""
+      --header 'Authorization: Bearer env:TOOLS_TOKEN'
+  mcp-auth-bridge add --search jira
+  mcp-auth-bridge add atlassian
+  mcp-auth-bridge add work github --set key=keyring:work-github
+  mcp-auth-bridge add --from https://acme.example/server.json"""
     parser = options.add_command(commands, "add", text, example)
-    parser.add_argument("words", metavar="[NAME] URL", nargs="*", help="the server, and the name that it gets")
+    parser.add_argument(
+        "words",
+        metavar="[NAME] URL|PRESET",
+        nargs="*",
+        help="the server, after its name (default: you are asked)",
+    )
+    parser.add_argument("--preset", metavar="PRESET", help="a well-known server, as in the list of --search")
+    parser.add_argument("--search", metavar="WORDS", help="list the well-known servers with these words, '' for all")
+    parser.add_argument(
+        "--from",
+        metavar="FILE|URL",
+        dest="source",
+        help="read the URL and the headers from a server.json of the MCP registry, or from an MCP Server Card",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value that a preset or a description asks for; a secret one is env:NAME, file:PATH, …",
+    )
     options.add_header(parser)
     options.add_auth(parser)
     _add_login_keys(parser)

@@ -9,7 +9,7 @@ from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.lock import Locks
-from mcp_auth_bridge.shell.files.user_file import UserFile, read_user_file, replace_user_file
+from mcp_auth_bridge.shell.files.user_file import UserFile, make_folder, read_user_file, replace_user_file
 
 _SCHEMA_FILE = "mcp-auth-bridge.schema.json"
 _SCHEMA_LINE = f"#:schema ./{_SCHEMA_FILE}"
@@ -46,6 +46,7 @@ def change_config(context: Context, name: str, edit: Callable[[str, Config], str
 
     Only the server `name` may change. Raises `ConfigError`, and then the file is as before.
     """
+    make_folder(context.config.path)
     with Locks(context.paths.locks).mutex("the configuration file"):
         before, old = read_config(context)
         text = edit(_with_schema_line(before.text, before), old)

@@ -53,24 +53,37 @@ def read_user_file(path: Path) -> UserFile:
     return UserFile(path, content)
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder of the file `path`, private (0700) if it is new. Raises `ConfigError`."""
+    try:
+        path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise _write_error(path, error) from None
+
+
 def replace_user_file(before: UserFile, text: str) -> None:
     """Put `text` in the place of `before`, as a whole and durably. Raises `ConfigError`, and then nothing has changed.
 
-    A new file is private (0600), and so are new folders (0700); an old one keeps its mode. A symbolic link stays, and
-    the file that it leads to is replaced. A file that another program has changed since it was read is not replaced.
+    A new file is private (0600); an old one keeps its mode. A symbolic link stays, and the file that it leads to is
+    replaced. A file that another program has changed since it was read is not replaced.
     """
     path = before.path
+    make_folder(path)
     try:
         target = path.resolve()
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = _mode(target)
         if read_user_file(path).content != before.content:
             raise ConfigError(f"{path} has just been changed by another program", "run the command again")
         _replace(target, before.encode(text), mode)
-    except (OSError, RuntimeError) as error:
-        reason = os_error_text(error) if isinstance(error, OSError) else "its symbolic links form a circle"
-        hint = f"let this user write in {path.parent}, or name another file with --config"
-        raise ConfigError(f"{path} cannot be written: {reason}", hint) from None
+    except OSError as error:
+        raise _write_error(path, error) from None
+
+
+def _write_error(path: Path, error: OSError | RuntimeError) -> ConfigError:
+    """The error for a `path` that cannot be written. Python raises `RuntimeError` for links that form a circle."""
+    reason = os_error_text(error) if isinstance(error, OSError) else "its symbolic links form a circle"
+    hint = f"let this user write in {path.parent}, or name another file with --config"
+    return ConfigError(f"{path} cannot be written: {reason}", hint)
 
 
 def _mode(target: Path) -> int:
