@@ -8,10 +8,11 @@ from collections.abc import Hashable, Iterator, Sequence
 import msgspec
 
 from mcp_auth_bridge.relay.base import (
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Hangup,
-    Kind,
     Message,
     OpenStream,
     Relay,
@@ -52,9 +53,9 @@ class Alternatives:
 
     def addressee(self, message: Message, used: int) -> int:
         """The number of the relay that gets `message` from the client: `used`, unless it belongs to a request."""
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             self._requests.setdefault(message.key, used)
-        elif message.kind is Kind.REPLY:
+        elif message.kind is REPLY:
             return self._questions.pop(message.key, used)
         elif message.method == "notifications/cancelled":
             return self._requests.pop(message.cancelled_key, used)
@@ -109,7 +110,7 @@ class Alternatives:
             yield action
 
     def _note_message(self, number: int, message: Message) -> None:
-        if message.kind is Kind.REPLY:
+        if message.kind is REPLY:
             self._requests.pop(message.key, None)
-        elif message.kind is Kind.REQUEST:
+        elif message.kind is REQUEST:
             self._questions[message.key] = number

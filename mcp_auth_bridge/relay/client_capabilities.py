@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Kind, Message, Relay, Reviewing, ToClient, collected
+from mcp_auth_bridge.relay.base import REQUEST, Action, Kind, Message, Relay, Reviewing, ToClient, collected
 from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY
 
 _METHOD_NOT_FOUND = -32601
@@ -37,7 +37,7 @@ class ClientCapabilities(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == "initialize":
+        if message.kind is REQUEST and message.method == "initialize":
             self._declared = declared_in(message)
         yield from super().from_client(message)
 

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from mcp_auth_bridge.errors import BridgeError, MethodUnknown
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.alternatives import Alternatives
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, ToClient, collected
+from mcp_auth_bridge.relay.base import REPLY, REQUEST, Action, Fail, Message, Relay, ToClient, collected
 from mcp_auth_bridge.relay.era import DISCOVER
 from mcp_auth_bridge.relay.mcp_headers import version_of
 
@@ -31,7 +31,7 @@ class ClientEra:
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._recognise(message)
         elif self._probes and message.method == "notifications/cancelled":
             self._probes.pop(message.cancelled_key, None)
@@ -90,7 +90,7 @@ class ClientEra:
     def _review(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
         for action in self._relays.noted(number, actions):
             if self._probes:
-                if isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
+                if isinstance(action, ToClient) and action.message.kind is REPLY:
                     self._probes.pop(action.message.key, None)
                 elif isinstance(action, Fail):
                     self._probes.pop(action.request.key, None)

@@ -13,10 +13,12 @@ import msgspec
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, Overdue, Sent
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Hangup,
-    Kind,
     Message,
     Note,
     Relay,
@@ -108,45 +110,42 @@ class Delivery(Reviewing):
         self._attempts: dict[int, _Attempt] = {}
         self._ticking = False
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
         elif message.method == "notifications/progress":
             self._note_progress(message.params.get("progressToken"))
-        is_reply = attempt is not None and message.kind is Kind.REPLY and message.key == attempt.asked.key
+        is_reply = attempt is not None and message.kind is REPLY and message.key == attempt.asked.key
         if attempt is not None and is_reply:
             del self._attempts[call]
             message = attempt.restored(message)
         if len(message.raw) <= self._settings.largest_message:
-            yield from self._review(self._inner.from_server(call, message))
-        elif is_reply:
-            yield from self._review(self._inner.ended(call, self._too_large_error(message)))
-        else:
-            yield Note(f"dropped: {self._too_large_error(message).message}")
+            return self._review(self._inner.from_server(call, message))
+        if is_reply:
+            return self._review(self._inner.ended(call, self._too_large_error(message)))
+        return [Note(f"dropped: {self._too_large_error(message).message}")]
 
-    @collected
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         if (attempt := self._attempts.get(call)) is not None:
             attempt.quiet = 0
-        yield from self._review(self._inner.alive(call))
+        return self._review(self._inner.alive(call))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         attempt = self._attempts.get(call)
-        pause = pause_before_retry(attempt.so_far, error) if attempt is not None and error is not None else None
-        if attempt is not None and pause is not None:
-            attempt.failures += 1
-            if error is not None and error.sent is not Sent.NO:
-                attempt.known = attempt.asked
-            attempt.waiting = True
-            yield Wake(f"{_AGAIN_TIMER} {call}", pause)
-            return
-        self._attempts.pop(call, None)
-        if attempt is not None and attempt.known is not None and error is not None:
-            error = last_of_several(error)
-        yield from self._review(self._inner.ended(call, error))
+        if attempt is not None and error is not None:
+            pause = pause_before_retry(attempt.so_far, error)
+            if pause is not None:
+                attempt.failures += 1
+                if error.sent is not Sent.NO:
+                    attempt.known = attempt.asked
+                attempt.waiting = True
+                return [Wake(f"{_AGAIN_TIMER} {call}", pause)]
+            if attempt.known is not None:
+                error = last_of_several(error)
+        if attempt is not None:
+            del self._attempts[call]
+        return self._review(self._inner.ended(call, error))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -162,18 +161,28 @@ class Delivery(Reviewing):
         else:
             yield from self._review(self._inner.woke(timer))
 
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
-            if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
-                self._attempts[action.call] = _Attempt(action, action.message)
-                yield from self._start_clock()
-            elif isinstance(action, ToServer) and action.message.method == _CANCELLED:
-                yield self._renamed(action)
-                continue
-            elif isinstance(action, Hangup):
+            if type(action) is ToServer or type(action) is Hangup:
+                return self._noted(actions)
+        return actions
+
+    def _noted(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """The `actions`, whose requests are under way from now on."""
+        noted: list[Action] = []
+        for action in actions:
+            if type(action) is ToServer:
+                if action.message.kind is REQUEST:
+                    self._attempts[action.call] = _Attempt(action, action.message)
+                    if not self._ticking:
+                        noted += self._start_clock()
+                elif action.message.method == _CANCELLED:
+                    noted.append(self._renamed(action))
+                    continue
+            elif type(action) is Hangup:
                 self._attempts.pop(action.call, None)
-            yield action
+            noted.append(action)
+        return noted
 
     def _renamed(self, cancellation: ToServer) -> ToServer:
         """`cancellation` with the id by which the server knows the request."""
@@ -190,12 +199,12 @@ class Delivery(Reviewing):
             if token is not None and attempt.progress_token() == token:
                 attempt.quiet = 0
 
-    @collected
-    def _start_clock(self) -> Iterator[Action]:
+    def _start_clock(self) -> Sequence[Action]:
         """Let the clock tick while there are requests with a deadline."""
-        if not self._ticking and any(not attempt.is_endless for attempt in self._attempts.values()):
-            self._ticking = True
-            yield Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)
+        if self._ticking or all(attempt.is_endless for attempt in self._attempts.values()):
+            return NOTHING
+        self._ticking = True
+        return [Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)]
 
     @collected
     def _tick(self) -> Iterator[Action]:

@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToServer, Wake, collected
+from mcp_auth_bridge.relay.base import REPLY, Action, Around, Hangup, Message, Relay, ToServer, Wake, collected
 from mcp_auth_bridge.relay.call_numbers import OWN, PROBES, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import DISCOVER, is_modern
@@ -52,7 +52,7 @@ class DualServer(Around):
     @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call in PROBES:
-            if call == self._probe and message.kind is Kind.REPLY:
+            if call == self._probe and message.kind is REPLY:
                 yield from self._answered(message)
         elif not self._asked and call in OWN and _is_doubtful(message):
             self._asked, self._withheld = True, _Withheld(call, message)

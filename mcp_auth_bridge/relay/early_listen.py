@@ -12,7 +12,19 @@ import msgspec
 
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.list_results import CAPABILITIES
 from mcp_auth_bridge.relay.subscriptions import ACKNOWLEDGED, METHOD, SUBSCRIPTION, may_have_changed
 
@@ -42,9 +54,9 @@ class EarlyListen(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == METHOD and message.key not in self._listening:
+        if message.kind is REQUEST and message.method == METHOD and message.key not in self._listening:
             self._listening[message.key] = _Listening(message)
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             listening = self._listening.pop(message.cancelled_key, None)
             if listening is not None and not listening.made:
                 return

@@ -15,6 +15,9 @@ from typing import Any
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Kind,
@@ -73,7 +76,7 @@ class EarlyOpening(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == self.method and self._opening is None:
+        if message.kind is REQUEST and message.method == self.method and self._opening is None:
             self._opening = self._newest = message
             self._greeted, self._promised = False, frozenset()
             yield Wake(f"early {self.method}", QUICK if self._knows_server else self._patience(message))
@@ -82,13 +85,13 @@ class EarlyOpening(Reviewing):
             return
         elif is_list(message) and self._promised:
             self._lists[message.key] = message
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._cancelled(message.cancelled_key)
         yield from self._review(self._inner.from_client(message))
 
     @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call in self._calls and message.kind is Kind.REPLY:
+        if call in self._calls and message.kind is REPLY:
             yield from self._learn(self._calls[call], result_of(message))
         yield from self._review(self._inner.from_server(call, message))
 

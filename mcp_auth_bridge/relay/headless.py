@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Report, Reviewing, ToClient, collected
+from mcp_auth_bridge.relay.base import REPLY, Action, Fail, Message, Relay, Report, Reviewing, ToClient, collected
 
 
 class Headless(Reviewing):
@@ -33,7 +33,7 @@ class Headless(Reviewing):
     def _noted(self, actions: Sequence[Action]) -> Iterator[Action]:
         """The `actions`, before failures become replies: only a reply of the server's own shows that it serves."""
         for action in actions:
-            if isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
+            if isinstance(action, ToClient) and action.message.kind is REPLY:
                 self._served, self._reported = True, ()
             yield action
 

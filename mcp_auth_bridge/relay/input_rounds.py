@@ -25,7 +25,21 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 from mcp_auth_bridge.relay.http_semantics import LATEST
 from mcp_auth_bridge.relay.input_requests import (
     CANCELLED,
@@ -104,13 +118,13 @@ class InputRounds(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REPLY:
+        if message.kind is REPLY:
             if (question := self._questions.pop(message.key, None)) is not None:
                 yield from self._answered(question, message)
-        elif message.kind is Kind.NOTIFICATION and message.method == _CANCELLED:
+        elif message.kind is NOTIFICATION and message.method == _CANCELLED:
             yield from self._cancel(message)
         else:
-            if message.kind is Kind.REQUEST:
+            if message.kind is REQUEST:
                 self._requests[message.key] = message
             yield from self._review(self._inner.from_client(message))
 

@@ -10,10 +10,12 @@ from collections.abc import Hashable, Iterator, Sequence
 from mcp_auth_bridge.errors import BridgeError, internal_error
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Hangup,
-    Kind,
     Message,
     Relay,
     Report,
@@ -70,7 +72,7 @@ class Isolation:
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             key = message.key
             self._open.setdefault(key, message)
             self._given_up.pop(key, None)
@@ -79,7 +81,7 @@ class Isolation:
             yield from self._review(self._inner.from_client(message))
         except Exception as bug:  # noqa: BLE001 - the purpose of this module
             yield from self._report(error := internal_error(bug))
-            if message.kind is Kind.REQUEST:
+            if message.kind is REQUEST:
                 yield from self._fail(message, error)
             elif cancelled is not None:
                 self._never_answer(cancelled)
@@ -90,7 +92,7 @@ class Isolation:
             yield from self._review(self._inner.from_server(call, message))
         except Exception as bug:  # noqa: BLE001 - as above
             yield from self._report(error := internal_error(bug))
-            if message.kind is Kind.REPLY and call != STREAM:
+            if message.kind is REPLY and call != STREAM:
                 yield from self._break_off(call, error)
 
     @collected
@@ -129,7 +131,7 @@ class Isolation:
 
     def _take_cancelled(self, message: Message) -> Hashable | None:
         """The key of the request that `message` cancels, None if it cancels none. `initialize` cannot be cancelled."""
-        if message.kind is not Kind.NOTIFICATION or message.method != _CANCELLED:
+        if message.kind is not NOTIFICATION or message.method != _CANCELLED:
             return None
         request = self._open.get(message.cancelled_key)
         if request is None or request.method == "initialize":
@@ -143,7 +145,7 @@ class Isolation:
             if isinstance(action, ToServer):
                 self._note_call(action)
             elif isinstance(action, ToClient):
-                if action.message.kind is Kind.REPLY and not self._is_first_reply(action.message.key):
+                if action.message.kind is REPLY and not self._is_first_reply(action.message.key):
                     continue
             elif isinstance(action, Fail):
                 if not self._is_first_failure(action.request):
@@ -154,7 +156,7 @@ class Isolation:
             yield action
 
     def _note_call(self, action: ToServer) -> None:
-        if action.message.kind is Kind.REQUEST:
+        if action.message.kind is REQUEST:
             self._running.add(action.call)
             self._calls.setdefault(action.call, action.message.key)  # a call that is made again may carry another id
 

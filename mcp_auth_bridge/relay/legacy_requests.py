@@ -16,7 +16,18 @@ from mcp_auth_bridge.errors import (
     quoted,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, collected
+from mcp_auth_bridge.relay.base import (
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    collected,
+)
 from mcp_auth_bridge.relay.input_rounds import InputRounds
 from mcp_auth_bridge.relay.legacy_client import LegacyClient
 from mcp_auth_bridge.relay.listening import Listening
@@ -77,9 +88,9 @@ class LegacyRequests(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._request(message)
-        elif message.kind is Kind.REPLY or (
+        elif message.kind is REPLY or (
             message.method == _CANCELLED and self._running.pop(message.cancelled_key, None) is not None
         ):
             yield from self._review(self._inner.from_client(message))

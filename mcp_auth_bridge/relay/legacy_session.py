@@ -25,10 +25,12 @@ from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
     NOTHING,
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Hangup,
-    Kind,
     Message,
     OpenStream,
     Relay,
@@ -52,6 +54,8 @@ REOPEN = "reopen"
 _OPENING_DEADLINE = 60.0  # seconds
 _OPENING = "opening"  # the timer of that deadline
 _INITIALIZED = "notifications/initialized"
+_OF_OPENING = ("initialize", _INITIALIZED)
+_UNCONFIRMED = (SessionState.GREETED, SessionState.UNCONFIRMED)
 _WITHOUT_SESSION = (SessionState.OPENING, SessionState.CLOSED)
 
 
@@ -80,53 +84,45 @@ class LegacySession:
         # The error with which a server has asked not to be asked again yet, None if it has not.
         self._told_to_wait: BridgeError | None = None
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.method == "initialize" and message.kind is Kind.REQUEST:
-            yield from self._begin(message)
-        elif self._state is SessionState.IDLE:
-            yield from self._before_initialize(message)
-        elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if self._state in IN_USE and message.method not in _OF_OPENING:
+            return self._calls.from_client(message)
+        if message.method == "initialize" and message.kind is REQUEST:
+            return self._begin(message)
+        if self._state is SessionState.IDLE:
+            return self._before_initialize(message)
+        if message.method == _INITIALIZED and message.kind is NOTIFICATION:
             self._handshake.confirmation = message
-            if self._state in (SessionState.GREETED, SessionState.UNCONFIRMED):
-                yield from self._confirm(message)
-        elif self._state in IN_USE:
-            yield from self._calls.from_client(message)
-        else:
-            yield from self._before_open(message)
+            return self._confirm(message) if self._state in _UNCONFIRMED else NOTHING
+        return self._calls.from_client(message) if self._state in IN_USE else self._before_open(message)
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         if call not in OWN:
-            yield from self._calls.from_server(call, message)
-        elif message.kind is not Kind.REPLY:
-            yield ToClient(message)
-        elif self._is_opened_by(call) and message.key == self._handshake.request.key:
-            yield from self._initialize_answered(message)
+            return self._calls.from_server(call, message)
+        if message.kind is not REPLY:
+            return [ToClient(message)]
+        is_opening = self._is_opened_by(call) and message.key == self._handshake.request.key
+        return self._initialize_answered(message) if is_opening else NOTHING
 
-    @collected
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         if call not in OWN:
-            yield from self._calls.alive(call)
-        elif self._state is SessionState.CONFIRMING and call == self._own_call:
-            # Some servers answer a notification with a stream that they leave open (phantom_mcp #24).
-            yield from self._confirmed()
+            return self._calls.alive(call)
+        # Some servers answer a notification with a stream that they leave open (phantom_mcp #24).
+        is_confirmed = self._state is SessionState.CONFIRMING and call == self._own_call
+        return self._confirmed() if is_confirmed else NOTHING
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         if call in OWN:
-            yield from self._own_call_ended(call, error)
-            return
+            return self._own_call_ended(call, error)
         if call == STREAM:
-            if isinstance(error, SessionLost) and self._state in IN_USE and self._calls.session.alive:
-                yield from self._open(SessionStep.REOPEN)
-            return
+            is_lost = isinstance(error, SessionLost) and self._state in IN_USE and self._calls.session.alive
+            return self._open(SessionStep.REOPEN) if is_lost else NOTHING
         if isinstance(error, SessionLost) and (made := self._calls.take(call)) is not None:
-            yield from self._session_refused(made, error)
-            return
-        yield from self._calls.ended(call, error)
+            return self._session_refused(made, error)
+        actions = self._calls.ended(call, error)
         if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state in IN_USE:
-            yield from self._close(error)
+            return [*actions, *self._close(error)]
+        return actions
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -160,7 +156,7 @@ class LegacySession:
 
     @collected
     def _before_initialize(self, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.REQUEST:
+        if message.kind is not REQUEST:
             return
         if message.method == "ping":
             yield ToClient(replies.result(message, {}))
@@ -252,14 +248,14 @@ class LegacySession:
 
     @collected
     def _before_open(self, message: Message) -> Iterator[Action]:
-        if message.method == "ping" and message.kind is Kind.REQUEST:
+        if message.method == "ping" and message.kind is REQUEST:
             yield ToClient(replies.result(message, {}))
-        elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
+        elif message.method == "notifications/cancelled" and message.kind is NOTIFICATION:
             yield from self._calls.cancel(message)
-        elif message.kind is Kind.REPLY and self._handshake.answered and self._state in _WITHOUT_SESSION:
+        elif message.kind is REPLY and self._handshake.answered and self._state in _WITHOUT_SESSION:
             return  # it is for the lost session: in the new one it would answer another request
         elif self._told_to_wait is not None:
-            if message.kind is Kind.REQUEST:
+            if message.kind is REQUEST:
                 yield Fail(message, self._told_to_wait)
         else:
             self._calls.wait(message)

@@ -20,7 +20,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
+from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
@@ -66,7 +66,7 @@ class LegacyTasks(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._review(self._inner.from_client(self._as_task(message)))
         elif message.method == "notifications/cancelled" and message.cancelled_key in self._tasks:
             task = self._tasks.pop(message.cancelled_key)

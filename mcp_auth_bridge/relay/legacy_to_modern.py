@@ -43,6 +43,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
+    REQUEST,
     Action,
     Fail,
     Kind,
@@ -120,7 +121,7 @@ class LegacyToModern(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._request(message)
         elif message.method == "notifications/initialized":
             is_first, self._confirmed = not self._confirmed, self._state is not _State.IDLE

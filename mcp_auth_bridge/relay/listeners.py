@@ -23,6 +23,7 @@ import msgspec
 from mcp_auth_bridge.errors import EraRefused, LimitExceeded
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    REQUEST,
     Action,
     Fail,
     Kind,
@@ -98,7 +99,7 @@ class Listeners(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == METHOD:
+        if message.kind is REQUEST and message.method == METHOD:
             yield from self._listen(message)
         elif message.method == "notifications/cancelled" and message.cancelled_key in self._listeners:
             yield from self._leave(self._listeners.pop(message.cancelled_key))

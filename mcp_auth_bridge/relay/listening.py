@@ -25,7 +25,20 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, Overdue, RemoteError, quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 from mcp_auth_bridge.relay.rewriting import REMOVED, rewrite
 from mcp_auth_bridge.relay.subscriptions import METHOD
 
@@ -103,12 +116,12 @@ class Listening(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method in (SUBSCRIBE, UNSUBSCRIBE):
+        if message.kind is REQUEST and message.method in (SUBSCRIBE, UNSUBSCRIBE):
             self._waiting[message.key] = message
             if self._opening is None:
                 yield from self._advance(is_forced=False)
             return
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             key = message.cancelled_key
             behind = self._opening.changes if self._opening is not None else {}
             if self._waiting.pop(key, None) is not None or behind.pop(key, None) is not None:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
+from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.modern_requests import LEVELS, level_in, meta_of
 
@@ -49,7 +49,7 @@ class LogLevels(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and (level := level_in(meta_of(message))) is not None:
+        if message.kind is REQUEST and (level := level_in(meta_of(message))) is not None:
             yield from self._request(message, level)
             return
         if message.method == "notifications/cancelled":

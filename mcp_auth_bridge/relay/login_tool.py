@@ -8,7 +8,7 @@ import msgspec
 from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, StepUpRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, collected
+from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Message, Relay, Reviewing, ToClient, collected
 from mcp_auth_bridge.relay.list_results import TOOLS, in_era_of, is_first_page
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -80,4 +80,4 @@ def login_tool_name(server: str) -> str:
 
 
 def _calls(message: Message, tool: str) -> bool:
-    return message.kind is Kind.REQUEST and message.method == "tools/call" and message.params.get("name") == tool
+    return message.kind is REQUEST and message.method == "tools/call" and message.params.get("name") == tool

@@ -12,7 +12,19 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown, Overdue
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.era import (
     DISCOVER,
     is_doubtful,
@@ -64,7 +76,7 @@ class ModernEra(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
             if self._withheld.pop(message.cancelled_key, None) is not None:
                 return  # it has ended below
@@ -82,7 +94,7 @@ class ModernEra(Reviewing):
 
     @collected
     def _send(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             self._open[message.key] = message
             if message.method == DISCOVER:
                 yield Wake(_SILENCE_TIMER, SILENCE)

@@ -24,7 +24,20 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, ToServer, collected
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    ToServer,
+    collected,
+)
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_server import LegacyServer, initialize_for
 from mcp_auth_bridge.relay.legacy_tasks import LegacyTasks
@@ -60,9 +73,9 @@ class ModernToLegacy(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._request(message)
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
             if self._waiting.pop(message.cancelled_key, None) is None:
                 yield from self._review(self._inner.from_client(message))
@@ -70,7 +83,7 @@ class ModernToLegacy(Reviewing):
     @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         sent = self._initializing.get(call)
-        if sent is not None and message.kind is Kind.REPLY and message.key == sent.key:
+        if sent is not None and message.kind is REPLY and message.key == sent.key:
             result = result_of(message)
             if result is not None:
                 self._server.learn(result)

@@ -31,6 +31,7 @@ from typing import Any
 from mcp_auth_bridge.errors import BridgeError, InvalidParams
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    REQUEST,
     Action,
     Fail,
     Kind,
@@ -93,7 +94,7 @@ class ParkedCalls(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             state = state_of(message) if message.method in INTERACTIVE else None
             yield from self._begin(message) if state is None else self._resume(message, state)
         elif message.method == _CANCELLED:

@@ -17,6 +17,8 @@ from mcp_auth_bridge.errors import BridgeError, OurProtocolError, StoreError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away, may_be_wrong_url, may_pass
 from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
     Action,
     Fail,
     Kind,
@@ -108,16 +110,16 @@ class RememberedLists(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and self._pending.waits(message.key):
+        if message.kind is REQUEST and self._pending.waits(message.key):
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
         if is_first_page(message):
             yield from self._ask(message)
             return
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             if self._pending.cancel(message.cancelled_key):
                 return
-        elif message.kind is Kind.REQUEST and message.method in (INITIALIZE, DISCOVER):
+        elif message.kind is REQUEST and message.method in (INITIALIZE, DISCOVER):
             self._opening = message.key
             if message.method == INITIALIZE:
                 self._owed, self._was_open = {}, False

@@ -18,7 +18,20 @@ import msgspec
 
 from mcp_auth_bridge.errors import RemoteError, TheirProtocolError, quoted
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 
 _CANCELLED = "notifications/cancelled"
 _META_PREFIX = "io.modelcontextprotocol/"
@@ -71,7 +84,7 @@ class RemoteTasks(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == "tools/call":
+        if message.kind is REQUEST and message.method == "tools/call":
             params = message.params if self._tasks else {}
             number = _number_in(params.get("requestState"))
             if (task := self._tasks.get(number)) is not None:
@@ -79,7 +92,7 @@ class RemoteTasks(Reviewing):
                 yield from self._update(number, task, params.get("inputResponses"))
                 return
             self._calls[message.key] = message
-        elif message.kind is Kind.NOTIFICATION and message.method == _CANCELLED:
+        elif message.kind is NOTIFICATION and message.method == _CANCELLED:
             key = message.cancelled_key
             self._calls.pop(key, None)
             for number in [number for number, task in self._tasks.items() if task.request.key == key]:

@@ -9,6 +9,9 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Hangup,
@@ -39,7 +42,7 @@ class RequestNotices(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             meta = message.params.get("_meta")
             token = _token_in(meta if isinstance(meta, dict) else {})
             if token is not None:
@@ -51,9 +54,9 @@ class RequestNotices(Reviewing):
 
     @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.NOTIFICATION and call in self._answered:
+        if message.kind is NOTIFICATION and call in self._answered:
             return
-        if message.kind is Kind.REPLY:
+        if message.kind is REPLY:
             self._answered.add(call)
         yield from self._review(self._inner.from_server(call, message))
 

@@ -13,7 +13,20 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.envelope import result_of
 
@@ -81,7 +94,7 @@ class ResultCache(Reviewing):
             return
         if asked is not None:
             self._open[message.key] = asked
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
         yield from self._review(self._inner.from_client(message))
 
@@ -153,7 +166,7 @@ class ResultCache(Reviewing):
 
 def _asked_by(message: Message) -> _Asked | None:
     """The object of `message`, None if its result must not be kept: it is not a list or a read, or part of a round."""
-    if message.kind is not Kind.REQUEST or message.method not in _CACHEABLE:
+    if message.kind is not REQUEST or message.method not in _CACHEABLE:
         return None
     params = {name: value for name, value in message.params.items() if name != "_meta"}
     if "inputResponses" in params or "requestState" in params:

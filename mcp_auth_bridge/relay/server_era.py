@@ -11,6 +11,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from mcp_auth_bridge.errors import BridgeError, EraRefused
 from mcp_auth_bridge.relay.alternatives import Alternatives
 from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Hangup,
@@ -74,19 +77,19 @@ class ServerEra:
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.method == "initialize" and message.kind is Kind.REQUEST:
+        if message.method == "initialize" and message.kind is REQUEST:
             if self._initialize is None or self._greeted:  # else the relay refuses it
                 self._initialize, self._initialized, self._greeted = message, None, False
-        elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
+        elif message.method == _INITIALIZED and message.kind is NOTIFICATION:
             self._initialized = message
-        elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
+        elif message.method == "notifications/cancelled" and message.kind is NOTIFICATION:
             self._refused.pop(message.cancelled_key, None)
         yield from self._hand(message)
 
     @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         number = self._relays.maker(call, self._used)
-        if call in self._openings and message.kind is Kind.REPLY and number == self._used:
+        if call in self._openings and message.kind is REPLY and number == self._used:
             yield from self._opened(message)
         yield from self._review(number, self._relays[number].from_server(call, message))
 

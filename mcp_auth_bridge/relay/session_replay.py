@@ -8,7 +8,18 @@ from itertools import count
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, SessionOpened, ToClient, collected
+from mcp_auth_bridge.relay.base import (
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    SessionOpened,
+    ToClient,
+    collected,
+)
 
 _LEVEL = "logging/setLevel"
 _SUBSCRIBE = "resources/subscribe"
@@ -38,9 +49,9 @@ class SessionReplay(Reviewing):
 
     @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method in (_LEVEL, _SUBSCRIBE, _UNSUBSCRIBE):
+        if message.kind is REQUEST and message.method in (_LEVEL, _SUBSCRIBE, _UNSUBSCRIBE):
             self._note(message)
-        elif message.kind is Kind.REQUEST and message.method == "initialize":
+        elif message.kind is REQUEST and message.method == "initialize":
             self._level, self._uris, self._opened = None, {}, False
         yield from self._review(self._inner.from_client(message))
 

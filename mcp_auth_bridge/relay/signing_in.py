@@ -15,7 +15,20 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
 from mcp_auth_bridge.relay import login_offer, replies
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, SignIn, ToClient, Wake, collected
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    SignIn,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.client_capabilities import declared_in, takes_urls
 from mcp_auth_bridge.relay.legacy_session import REOPEN
@@ -79,16 +92,16 @@ class SigningIn(Reviewing):
         if login_offer.is_answer(message):
             yield from self._elicitation_answered(message)
             return
-        if message.kind is Kind.REQUEST and message.method == "initialize":
+        if message.kind is REQUEST and message.method == "initialize":
             self._takes_urls = takes_urls(declared_in(message))
-        if message.kind is Kind.REQUEST and message.key in self._held:
+        if message.kind is REQUEST and message.key in self._held:
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._made_again.discard(message.cancelled_key)
             if self._held.pop(message.cancelled_key, None) is not None:
                 return  # it was never executed, so the server needs no notice
-        if message.kind is Kind.REQUEST and (retry := login_offer.retry_in(message)):
+        if message.kind is REQUEST and (retry := login_offer.retry_in(message)):
             message, self._answers[message.key] = retry.request, retry.accepted
         yield from self._review(self._inner.from_client(message))
 

@@ -11,9 +11,9 @@ from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away
 from mcp_auth_bridge.relay.base import (
+    REPLY,
     Action,
     Hangup,
-    Kind,
     Message,
     Relay,
     Reviewing,
@@ -48,7 +48,7 @@ class Subscriptions(Reviewing):
     @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
-        if subscription is not None and message.kind is Kind.REPLY:
+        if subscription is not None and message.kind is REPLY:
             if message.key == subscription.opening.message.key:
                 del self._subscriptions[call]
         elif subscription is not None and message.method == ACKNOWLEDGED:

@@ -31,6 +31,7 @@ from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.console.client_lines import ClientLines
 from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
+from mcp_auth_bridge.shell.transports.swift import Swift
 
 Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
@@ -63,6 +64,34 @@ class ClientWriter(Protocol):
     def use_frames(self) -> None: ...
 
 
+class _Call:
+    """A call of `runner` under way, as its transport sees it (`transports/swift.py`)."""
+
+    __slots__ = ("_heartbeat", "_number", "_runner")
+
+    def __init__(self, runner: "RelayRunner", number: int, message: Message) -> None:
+        self._runner = runner
+        self._number = number
+        self._heartbeat = Heartbeat.of(message, asyncio.get_running_loop().time())
+
+    @property
+    def congested(self) -> bool:
+        return self._runner.congested
+
+    def alive(self) -> None:
+        if self._heartbeat.is_due(asyncio.get_running_loop().time()):
+            self._runner.call_lives(self._number)
+
+    def arrived(self, messages: list[Message]) -> None:
+        self._runner.call_answered(self._number, messages)
+
+    async def deliver(self, message: Message) -> None:
+        await self._runner.received(self._number, message)
+
+    def goes_on(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return self._runner.start(self._number, work)
+
+
 class RelayRunner:
     """Runs `relay` between `writer`, which writes to the MCP client, and `remote`.
 
@@ -93,8 +122,11 @@ class RelayRunner:
         # Performs `SignIn`.
         self._sign_in = sign_in
 
-        # The tasks of the calls under way, by number.
-        self._calls: dict[int, asyncio.Task[None]] = {}
+        # The calls under way, by number: each has a task, or needs none so far.
+        self._calls: dict[int, asyncio.Task[None] | Swift] = {}
+
+        # Set at the end of each call; None while `idle` does not wait for it.
+        self._call_over: asyncio.Event | None = None
 
         # The timers that are set, by name.
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -122,8 +154,9 @@ class RelayRunner:
 
     async def idle(self) -> None:
         """Wait until no call is under way. The server's own stream does not count: it has no end."""
-        if calls := [task for call, task in self._calls.items() if call != STREAM]:
-            await asyncio.wait(calls)
+        while len(self._calls) > (STREAM in self._calls):
+            self._call_over = asyncio.Event()
+            await self._call_over.wait()
 
     def _read(self, client: ClientReader, lines: Iterable[bytes | Malformed], proceed: Callable[[], None]) -> None:
         """Take `lines`, then `proceed`. A client that does not read the bridge's answers to its lines has to wait.
@@ -197,7 +230,7 @@ class RelayRunner:
                 debug_log.event("relay.fails", method=request.method or "", **debug_log.failure(error))
                 return replies.failure(request, error)
             case ToServer(call=call, message=message, headers=headers):
-                self._start(call, partial(self._post, call, message, headers))
+                self._send(call, message, headers)
             case OpenStream(headers=headers):
                 self._hang_up(STREAM)
                 self._calls[STREAM] = self._spawn(self._listen(headers))
@@ -213,7 +246,7 @@ class RelayRunner:
                 loop = asyncio.get_running_loop()
                 loop.call_soon(loop.call_soon, self._remember, method, result)
             case SignIn():
-                self._start(SIGN_IN, partial(self._sign_in, self._announce))
+                self.start(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
@@ -244,17 +277,50 @@ class RelayRunner:
         if not self._over.done():
             self._over.set_exception(bug)
 
-    async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
-        alive = partial(self._alive, call, Heartbeat.of(message, asyncio.get_running_loop().time()))
-        await self._remote.post(message, headers, partial(self._received, call), alive)
+    def _send(self, number: int, message: Message, headers: Mapping[str, str]) -> None:
+        """Send `message` as the call `number`, at once if possible, else in a task."""
+        call = _Call(self, number, message)
+        try:
+            swift = self._remote.at_once(message, headers, call)
+        except Exception as bug:  # noqa: BLE001 - it costs this call, whose end the relay has to hear of
+            self.start(number, partial(_fail, bug))
+            return
+        if swift is not None:
+            self._calls[number] = swift
+        else:
+            self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
 
-    async def _received(self, call: int, message: Message) -> None:
+    # The side of a call
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client has to read before it is given more."""
+        return self._writer.congested
+
+    def call_lives(self, call: int) -> None:
+        """Tell the relay of a sign of life."""
+        self._write_all(self._do_all(self._relay.alive(call)))
+
+    def call_answered(self, call: int, messages: Iterable[Message]) -> None:
+        """Relay all `messages` that came in return for `call`, and its end."""
+        for message in messages:
+            self._write_all(self._do_all(self._relay.from_server(call, message)))
+        self._calls.pop(call, None)
+        self._write_all(self._do_all(self._relay.ended(call, None)))
+        self._note_end()
+
+    async def received(self, call: int, message: Message) -> None:
+        """Relay one `message` that came in return for `call`, or on the server's own stream."""
         await self._perform(self._relay.from_server(call, message))
 
-    def _alive(self, call: int, heartbeat: Heartbeat) -> None:
-        """Tell the relay of a sign of life."""
-        if heartbeat.is_due(asyncio.get_running_loop().time()):
-            self._write_all(self._do_all(self._relay.alive(call)))
+    def start(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Do the `work` of `call` in a task."""
+        task = self._calls[call] = self._spawn(self._until_ended(call, work))
+        return task
+
+    def _note_end(self) -> None:
+        if self._call_over is not None:
+            self._call_over.set()
 
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         """Do the `work` of `call`, and tell the relay how it ended."""
@@ -270,6 +336,7 @@ class RelayRunner:
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         await self._perform(self._relay.ended(call, error))
+        self._note_end()
 
     def _announce(self, address: str) -> None:
         self._spawn(self._perform(self._relay.from_server(SIGN_IN, announcement(address))))
@@ -277,7 +344,7 @@ class RelayRunner:
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""
         try:
-            await self._remote.listen(headers, partial(self._received, STREAM))
+            await self._remote.listen(headers, partial(self.received, STREAM))
         except SessionLost as lost:
             self._calls.pop(STREAM, None)
             await self._perform(self._relay.ended(STREAM, lost))
@@ -286,12 +353,10 @@ class RelayRunner:
         except Exception as bug:  # noqa: BLE001 - it costs this stream
             terminal.report_fault(bug)
 
-    def _start(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
-        self._calls[call] = self._spawn(self._until_ended(call, work))
-
     def _hang_up(self, call: int) -> None:
-        if (task := self._calls.pop(call, None)) is not None:
-            task.cancel()
+        if (under_way := self._calls.pop(call, None)) is not None:
+            under_way.cancel()
+            self._note_end()
 
     def _set_timer(self, timer: str, seconds: float) -> None:
         if (earlier := self._timers.pop(timer, None)) is not None:
@@ -316,10 +381,16 @@ class RelayRunner:
     async def _stop(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
+        for call in self._calls.values():
+            call.cancel()
         running = list(self._tasks)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _fail(bug: Exception) -> None:
+    raise bug
 
 
 def _log(action: Note | Report) -> None:

@@ -67,6 +67,9 @@ class Wire:
     def prepare(self, verb, url, fields):
         return verb, fields
 
+    def at_once(self, prepared, body, moved):
+        """No connection is ever idle."""
+
     async def exchange(self, prepared, body):
         verb, fields = prepared
         assert all(isinstance(value, bytes) for field in fields for value in field)

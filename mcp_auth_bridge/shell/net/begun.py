@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.net.response_parser import Head
+from mcp_auth_bridge.shell.net.response_head import Head
 from mcp_auth_bridge.shell.net.route import PreparedHead
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Begun:
     def whole_body(self) -> bytes | None:
         """The body, if it has come to its end, is small and has no content coding, else None."""
         head = self.head
-        if head is None or head.values(b"content-encoding"):
+        if head is None or "content-encoding" in head.fields:
             return None
         return self._connection.arrived_body()
 

@@ -19,14 +19,8 @@ from mcp_auth_bridge.shell.net import response_errors
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
 from mcp_auth_bridge.shell.net.request_head import RequestHead
-from mcp_auth_bridge.shell.net.response_parser import (
-    HEAD_LIMIT,
-    HTTP_1,
-    Head,
-    ResponseInvalid,
-    ResponseParser,
-    TwoLengths,
-)
+from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, HTTP_1, Head, ResponseInvalid, TwoLengths
+from mcp_auth_bridge.shell.net.response_parser import ResponseParser
 from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, is_readable, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 

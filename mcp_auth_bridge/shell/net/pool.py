@@ -25,7 +25,7 @@ from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.request_head import head_template
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.net.response_parser import Head
+from mcp_auth_bridge.shell.net.response_head import Head
 from mcp_auth_bridge.shell.net.route import PreparedHead, Route
 from mcp_auth_bridge.shell.net.turns import Turns
 from mcp_auth_bridge.urls import Url
@@ -225,7 +225,7 @@ class Pool:
         """Note that the response has begun."""
         if self._watch is not None:
             self._watch.drop(connection)
-        connection.lifetime.note(_keep_alive_fields(head), connection.heard_at - connection.sent_at)
+        connection.lifetime.note(head.fields.get("keep-alive", ()), connection.heard_at - connection.sent_at)
 
     def abandon(self, connection: Connection) -> None:
         """End a connection on which an exchange is under way."""
@@ -263,10 +263,6 @@ class Pool:
                 route.drop(connection)
         rest = [connection.heard_at for connection, _ in self._idle()]
         self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
-
-
-def _keep_alive_fields(head: Head) -> tuple[str, ...]:
-    return tuple(value.decode("latin-1") for value in head.values(b"keep-alive"))
 
 
 def _head_watch(seconds: float | None) -> DeadlineWatch[Connection] | None:

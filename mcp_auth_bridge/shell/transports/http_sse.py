@@ -26,7 +26,7 @@ from mcp_auth_bridge.shell.transports.answers import Deliver
 from mcp_auth_bridge.shell.transports.messages import Denied, EventReader, check_admitted, messages_in
 from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
 from mcp_auth_bridge.shell.transports.remainder import read_acceptance
-from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, Reading, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -78,7 +78,7 @@ class HttpSse:
         stream.used = True
         call = _Call(stream, message, alive)
         try:
-            await self._sender.post({}, message, call.read, deliver, stream.endpoint)
+            await self._sender.post({}, message, Reading(call.read, deliver), stream.endpoint)
         finally:
             call.close()
 

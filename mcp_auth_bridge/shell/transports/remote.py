@@ -14,12 +14,14 @@ from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.era import may_mean_other_era
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
+from mcp_auth_bridge.shell.console import debug_log, silence_notice
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.transports.answers import Deliver
 from mcp_auth_bridge.shell.transports.cookies import CookieJar, NoCookies
 from mcp_auth_bridge.shell.transports.send_outcome import Alive
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
+from mcp_auth_bridge.shell.transports.swift import Course, Swift
 from mcp_auth_bridge.urls import Url
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ class Remote:
             await self._initialize(message, headers, deliver, alive)
         else:
             await (self._http_sse or self._streamable).post(message, headers, deliver, alive)
+
+    def at_once(self, message: Message, headers: Mapping[str, str], course: Course) -> Swift | None:
+        """As `post`, if nothing has to be waited for; None if `post` has to send `message`.
+
+        The debug log and the notice of silence tell of waits in a task, so they need one.
+        """
+        if message.method == "initialize" or self._http_sse is not None or debug_log.on or silence_notice.is_enabled():
+            return None
+        return self._streamable.at_once(message, headers, course)
 
     async def listen(self, headers: Mapping[str, str], deliver: Deliver) -> None:
         """Deliver the messages that the server sends of its own accord, as long as it sends them.

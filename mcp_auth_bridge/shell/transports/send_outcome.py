@@ -17,6 +17,9 @@ from mcp_auth_bridge.urls import Url
 
 HeaderFields: TypeAlias = Mapping[str, str]
 
+ResponseFields: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The headers of a response by lower-case name, with their values in order of arrival."""
+
 Alive: TypeAlias = Callable[[], None]
 """Called with each sign of life of one call, before and between its messages."""
 

@@ -28,8 +28,9 @@ from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.answers import Deliver, read_failure
 from mcp_auth_bridge.shell.transports.messages import LARGEST, EventReader, check_admitted, messages_in, parsed
 from mcp_auth_bridge.shell.transports.remainder import GRACE, LINGER, next_until, read_acceptance
-from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, Reading, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
+from mcp_auth_bridge.shell.transports.swift import LARGEST_REQUEST, Course, Swift
 
 _PASSING = (408, 409, 425, 429)  # 409: the server has not yet noticed the end of the previous stream
 _REFUSED_PAUSE = 60.0  # seconds until a stream that the server has offered before is asked for again
@@ -52,8 +53,16 @@ class StreamableHttp:
 
     async def post(self, message: Message, headers: HeaderFields, deliver: Deliver, alive: Alive) -> None:
         """Send `message` once and `deliver` the messages of the response. `alive` is called as `Remote.post` says."""
-        fields = {**headers, **self._session} if _is_legacy(headers) else headers
-        await self._sender.post(fields, message, partial(self._read, message, headers, alive), deliver)
+        reading = Reading(partial(self._read, message, headers, alive), deliver)
+        await self._sender.post(self._fields(headers), message, reading)
+
+    def at_once(self, message: Message, headers: HeaderFields, course: Course) -> Swift | None:
+        """As `post`, if nothing has to be waited for; None if `post` has to send the message."""
+        if len(message.raw) > LARGEST_REQUEST:
+            return None
+        read = partial(self._read, message, headers, course.alive)
+        swift = Swift(self._sender, message, self._fields(headers), course, read)
+        return swift if swift.send() else None
 
     async def open(
         self, initialize: Message, headers: HeaderFields, deliver: Deliver, alive: Alive
@@ -75,8 +84,11 @@ class StreamableHttp:
                 await self._read(initialize, headers, alive, outcome, hand_on)
 
         # It has no session yet. A server of the modern era expects `Mcp-Method` of every POST.
-        await self._sender.post({**headers, **standard_headers(initialize)}, initialize, read, deliver)
+        await self._sender.post({**headers, **standard_headers(initialize)}, initialize, Reading(read, deliver))
         return refusal
+
+    def _fields(self, headers: HeaderFields) -> HeaderFields:
+        return {**headers, **self._session} if _is_legacy(headers) else headers
 
     async def _read(
         self, message: Message, headers: HeaderFields, alive: Alive, outcome: SendOutcome, hand_on: Deliver
