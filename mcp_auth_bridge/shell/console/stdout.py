@@ -170,8 +170,8 @@ def _frame(raw: bytes) -> tuple[Piece, ...]:
 
 def _without(pieces: Sequence[Piece], count: int) -> list[Piece]:
     """`pieces` without their first `count` bytes, which are not all."""
-    for index, piece in enumerate(pieces):
-        if count < len(piece):
-            return [memoryview(piece)[count:], *pieces[index + 1 :]]
-        count -= len(piece)
-    return []
+    index = 0
+    while count >= len(pieces[index]):
+        count -= len(pieces[index])
+        index += 1
+    return [memoryview(pieces[index])[count:], *pieces[index + 1 :]]
