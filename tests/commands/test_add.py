@@ -167,3 +167,17 @@ def test_without_words_and_without_a_terminal_the_missing_arguments_are_named(co
     error, _, _ = config.run(add.run, add.Input())
     assert "a URL or the name of a preset is missing" in error.message
     assert error.hint == "run: mcp-auth-bridge add acme https://mcp.acme.example/mcp"
+
+
+def test_a_header_that_the_bridge_sets_itself_is_refused_before_anything_is_written(config):
+    error, out, _ = added(config, "acme", ACME, headers={"Host": "other.example"})
+    assert error.message == "servers.acme.headers: Host is set by the bridge itself"
+    assert (out, config.file.exists()) == ("", False)
+
+
+def test_a_user_who_leaves_the_questions_adds_nothing(config, monkeypatch):
+    async def ask_for_server(context):
+        return None
+
+    monkeypatch.setattr(add, "ask_for_server", ask_for_server)
+    assert config.run(add.run, add.Input()) == (0, "", [])

@@ -81,3 +81,10 @@ def test_the_header_may_be_left_out(told, config):
 def test_an_empty_answer_adds_nothing(told, config):
     assert told(None, "\n")[-1] == "nothing was added"
     assert not config.file.exists()
+
+
+def test_without_a_terminal_the_command_to_run_is_named(config, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    error, _, _ = config.run(add.run, add.Input())
+    assert "a URL or the name of a preset is missing" in error.message
+    assert error.hint == "run: mcp-auth-bridge add acme https://mcp.acme.example/mcp"

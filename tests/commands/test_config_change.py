@@ -34,3 +34,18 @@ def test_the_new_configuration_is_returned_and_the_file_is_read_anew(config):
     assert set(new.profiles) == {"first", "later"}
     assert config.text.endswith("# 2\n")
     assert read_config(context)[1] == new
+
+
+def test_a_file_that_names_its_schema_gets_it_whenever_it_changes(config):
+    schema = config.folder / "mcp-auth-bridge.schema.json"
+    change_config(config.context, "acme", lambda text, _: text)
+    assert config.text == "#:schema ./mcp-auth-bridge.schema.json\n"
+    written = schema.read_text()
+    for old in ("old", written):
+        schema.write_text(old)
+        change_config(config.context, "acme", lambda text, _: text + "# more\n")
+        assert schema.read_text() == written
+    schema.unlink()
+    schema.mkdir()  # a failure here is not worth an error
+    change_config(config.context, "acme", lambda text, _: text + "# more\n")
+    assert config.text.count("# more") == 3
