@@ -239,6 +239,45 @@ def _doctor(arguments: argparse.Namespace) -> "Story":
     return lambda context: doctor.run(given, context)
 
 
+def _install(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.app.client_entries import Clash
+    from mcp_auth_bridge.clients.entry_form import Scope
+    from mcp_auth_bridge.commands import install
+
+    _check_client(arguments)
+    if arguments.client is None and not arguments.all:
+        return install.show_clients
+    given = install.Input(
+        arguments.client,
+        None if arguments.server is None else _server(arguments),
+        Scope.WORKSPACE if arguments.workspace else Scope.USER,
+        Clash.REPLACE if arguments.replace else Clash.REFUSE,
+        dry_run=arguments.dry_run,
+        without_login=arguments.no_login,
+    )
+    return lambda context: install.run(given, context)
+
+
+def _uninstall(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.clients.entry_form import Scope
+    from mcp_auth_bridge.commands import uninstall
+
+    _check_client(arguments)
+    if arguments.client is None and not arguments.all:
+        raise ConfigError("no client was named", "name it, or give --all")
+    scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
+    given = uninstall.Input(arguments.client, arguments.server or "", (scope,))
+    return lambda context: uninstall.run(given, context)
+
+
+def _check_client(arguments: argparse.Namespace) -> None:
+    """Take the only name on the line for a server where `--all` means every client."""
+    if arguments.all and arguments.server is not None:
+        raise ConfigError(f"--all means every client, but {arguments.client} is named", "leave one of them out")
+    if arguments.all:
+        arguments.client, arguments.server = None, arguments.client
+
+
 def _token(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import token
 
@@ -315,6 +354,8 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "logout": _logout,
     "status": _status,
     "doctor": _doctor,
+    "install": _install,
+    "uninstall": _uninstall,
     "token": _token,
     "tools": _tools,
     "call": _call,

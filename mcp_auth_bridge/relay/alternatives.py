@@ -3,11 +3,24 @@
 A relay that is no longer in use stays for the calls that it still has under way.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, OpenStream, Relay, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Hangup,
+    Message,
+    OpenStream,
+    Relay,
+    ToClient,
+    ToServer,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import STREAM
 
 
@@ -40,9 +53,9 @@ class Alternatives:
 
     def addressee(self, message: Message, used: int) -> int:
         """The number of the relay that gets `message` from the client: `used`, unless it belongs to a request."""
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             self._requests.setdefault(message.key, used)
-        elif message.kind is Kind.REPLY:
+        elif message.kind is REPLY:
             return self._questions.pop(message.key, used)
         elif message.method == "notifications/cancelled":
             return self._requests.pop(message.cancelled_key, used)
@@ -77,7 +90,8 @@ class Alternatives:
             return otherwise, timer
         return (int(number), name) if int(number) in self._relays else None
 
-    def noted(self, number: int, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def noted(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
         """The `actions` of the relay `number`, whose calls and timers are noted as its own."""
         for action in actions:
             if isinstance(action, ToServer):
@@ -96,7 +110,7 @@ class Alternatives:
             yield action
 
     def _note_message(self, number: int, message: Message) -> None:
-        if message.kind is Kind.REPLY:
+        if message.kind is REPLY:
             self._requests.pop(message.key, None)
-        elif message.kind is Kind.REQUEST:
+        elif message.kind is REQUEST:
             self._questions[message.key] = number

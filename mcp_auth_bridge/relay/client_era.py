@@ -6,12 +6,12 @@ refused, it may probe once more. The newest opening counts, and `initialize` end
 basic/transports/stdio).
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, MethodUnknown
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.alternatives import Alternatives
-from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import REPLY, REQUEST, Action, Fail, Message, Relay, ToClient, collected
 from mcp_auth_bridge.relay.era import DISCOVER
 from mcp_auth_bridge.relay.mcp_headers import version_of
 
@@ -29,8 +29,9 @@ class ClientEra:
         # The client's probes without a reply, by key.
         self._probes: dict[Hashable, Message] = {}
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._recognise(message)
         elif self._probes and message.method == "notifications/cancelled":
             self._probes.pop(message.cancelled_key, None)
@@ -38,19 +39,23 @@ class ClientEra:
         number = self._relays.addressee(message, self._legacy if confirms else self._in_use)
         yield from self._review(number, self._relays[number].from_client(message))
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         number = self._relays.maker(call, self._in_use)
         yield from self._review(number, self._relays[number].from_server(call, message))
 
+    @collected
     def alive(self, call: int) -> Iterator[Action]:
         number = self._relays.maker(call, self._in_use)
         yield from self._review(number, self._relays[number].alive(call))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         number = self._relays.maker(call, self._in_use)
         self._relays.ended(call)
         yield from self._review(number, self._relays[number].ended(call, error))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         found = self._relays.timer(timer, self._in_use)
         if found is not None:
@@ -61,6 +66,7 @@ class ClientEra:
     def _in_use(self) -> int:
         return self._legacy if self._used is None else self._used
 
+    @collected
     def _recognise(self, request: Message) -> Iterator[Action]:
         if request.method == "initialize":
             self._used = self._legacy
@@ -71,6 +77,7 @@ class ClientEra:
         elif self._used is None and version_of(request):
             self._used = self._modern
 
+    @collected
     def _end_probes(self) -> Iterator[Action]:
         probes, self._probes = self._probes, {}
         for probe in probes.values():
@@ -79,10 +86,11 @@ class ClientEra:
             yield from self._review(number, self._relays[number].from_client(cancelled))
             yield Fail(probe, MethodUnknown("the session starts with initialize"))
 
-    def _review(self, number: int, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
         for action in self._relays.noted(number, actions):
             if self._probes:
-                if isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
+                if isinstance(action, ToClient) and action.message.kind is REPLY:
                     self._probes.pop(action.message.key, None)
                 elif isinstance(action, Fail):
                     self._probes.pop(action.request.key, None)

@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.base import REPLY, Action, Around, Hangup, Message, Relay, ToServer, Wake, collected
 from mcp_auth_bridge.relay.call_numbers import OWN, PROBES, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import DISCOVER, is_modern
@@ -49,9 +49,10 @@ class DualServer(Around):
         # Whether the server has been asked: it is asked once.
         self._asked = False
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call in PROBES:
-            if call == self._probe and message.kind is Kind.REPLY:
+            if call == self._probe and message.kind is REPLY:
                 yield from self._answered(message)
         elif not self._asked and call in OWN and _is_doubtful(message):
             self._asked, self._withheld = True, _Withheld(call, message)
@@ -59,6 +60,7 @@ class DualServer(Around):
         else:
             yield from self._inner.from_server(call, message)
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call == self._probe:
             yield from self._pass_on()
@@ -67,6 +69,7 @@ class DualServer(Around):
         elif call not in PROBES:
             yield from self._inner.ended(call, error)
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != _TIMER:
             yield from self._inner.woke(timer)
@@ -74,12 +77,14 @@ class DualServer(Around):
             yield Hangup(self._probe)
             yield from self._pass_on()
 
+    @collected
     def _ask(self) -> Iterator[Action]:
         self._probe = self._numbers.take()
         discover = replies.request(DISCOVER, {"_meta": META}, -self._probe)
         yield ToServer(self._probe, discover, standard_headers(discover))
         yield Wake(_TIMER, PATIENCE)
 
+    @collected
     def _answered(self, discovery: Message) -> Iterator[Action]:
         if self._withheld is None or not is_modern(discovery):
             yield from self._pass_on()
@@ -89,6 +94,7 @@ class DualServer(Around):
         stateless = TheirProtocolError("the server keeps no legacy session, and speaks MCP 2026-07-28")
         yield from self._inner.ended(withheld.call, stateless)
 
+    @collected
     def _pass_on(self) -> Iterator[Action]:
         if self._withheld is not None:
             withheld, self._withheld = self._withheld, None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, ConfigError, CredentialRefused, LoginRequired, StoreError
-from mcp_auth_bridge.relay.base import Action, Around, Relay, Report
+from mcp_auth_bridge.relay.base import Action, Around, Relay, Report, collected
 
 _FOR_THE_USER = (AccessDenied, ConfigError, CredentialRefused, LoginRequired, StoreError)
 
@@ -15,6 +15,7 @@ class LoginNotices(Around):
         super().__init__(inner)
         self._last = ""
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if isinstance(error, _FOR_THE_USER) and error.message != self._last:
             self._last = error.message

@@ -6,11 +6,25 @@ its own era. A refusal is not an execution, so nothing is done twice. An era is 
 unreachable server or silence: those errors pass unchanged, and the next request tries again.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, EraRefused
 from mcp_auth_bridge.relay.alternatives import Alternatives
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, Remember, ToClient, ToServer
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    Relay,
+    Remember,
+    ToClient,
+    ToServer,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import DISCOVER, ERA, Era, remembered_as, remembered_era
@@ -61,26 +75,30 @@ class ServerEra:
         # The requests that were handed to the other era, each with the error from its first era.
         self._refused: dict[Hashable, tuple[Era, EraRefused]] = {}
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.method == "initialize" and message.kind is Kind.REQUEST:
+        if message.method == "initialize" and message.kind is REQUEST:
             if self._initialize is None or self._greeted:  # else the relay refuses it
                 self._initialize, self._initialized, self._greeted = message, None, False
-        elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
+        elif message.method == _INITIALIZED and message.kind is NOTIFICATION:
             self._initialized = message
-        elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
+        elif message.method == "notifications/cancelled" and message.kind is NOTIFICATION:
             self._refused.pop(message.cancelled_key, None)
         yield from self._hand(message)
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         number = self._relays.maker(call, self._used)
-        if call in self._openings and message.kind is Kind.REPLY and number == self._used:
+        if call in self._openings and message.kind is REPLY and number == self._used:
             yield from self._opened(message)
         yield from self._review(number, self._relays[number].from_server(call, message))
 
+    @collected
     def alive(self, call: int) -> Iterator[Action]:
         number = self._relays.maker(call, self._used)
         yield from self._review(number, self._relays[number].alive(call))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         number = self._relays.maker(call, self._used)
         self._relays.ended(call)
@@ -88,13 +106,15 @@ class ServerEra:
         yield from self._review(number, self._relays[number].ended(call, error))
         self._relays.retire_others(self._used)
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         found = self._relays.timer(timer, self._used)
         if found is not None and (found[0] == self._used or found[1] != REOPEN):
             number, name = found
             yield from self._review(number, self._relays[number].woke(name))
 
-    def _review(self, number: int, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
         for action in self._relays.noted(number, actions):
             match action:
                 case ToServer(call=call, message=Message(kind=Kind.REQUEST, method=method)):
@@ -116,6 +136,7 @@ class ServerEra:
                 case _:
                     yield action
 
+    @collected
     def _unless_greeted(self, number: int, key: Hashable, action: Action) -> Iterator[Action]:
         """`action`, which answers the request `key`; nothing if that is an `initialize` with a reply already."""
         if (number, key) in self._repeated:
@@ -124,12 +145,14 @@ class ServerEra:
         self._greeted = self._greeted or (self._initialize is not None and key == self._initialize.key)
         yield action
 
+    @collected
     def _opened(self, reply: Message) -> Iterator[Action]:
         """Remember the era in use if `reply`, to a request that opens it, is a result."""
         if result_of(reply) is not None and self._remembered is not self._era:
             self._remembered = self._era
             yield Remember(ERA, remembered_as(self._era))
 
+    @collected
     def _refuse(self, number: int, request: Message, error: EraRefused) -> Iterator[Action]:
         earlier = self._refused.pop(request.key, None)
         if earlier is not None:
@@ -142,11 +165,13 @@ class ServerEra:
         if request.method != "initialize":
             yield from self._hand(request)
 
+    @collected
     def _hand(self, message: Message) -> Iterator[Action]:
         """Give `message` to the relay in use, or to the one that has the request to which it belongs."""
         number = self._relays.addressee(message, self._used)
         yield from self._review(number, self._relays[number].from_client(message))
 
+    @collected
     def _change(self, refused: Message) -> Iterator[Action]:
         """Use the other era from now on. Its relay gets the messages with which the client opened a session."""
         former, self._era = self._used, self._era.other

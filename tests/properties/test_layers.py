@@ -40,6 +40,7 @@ USES = {
     ),
     "config": Uses(PURE, words("tomlkit")),
     "oauth": Uses(PURE, words("authlib jwt")),
+    "clients": Uses(PURE, words("ruamel")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
     "credentials": Uses(PURE | words("asyncio")),
     "shell/net": Uses(STANDARD | words("httptools msgspec"), words("httpx2 truststore")),

@@ -21,7 +21,6 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies as replies_module
 from mcp_auth_bridge.relay.base import (
-    Around,
     Fail,
     Hangup,
     Kind,
@@ -29,11 +28,13 @@ from mcp_auth_bridge.relay.base import (
     OpenStream,
     Remember,
     Report,
+    Reviewing,
     SessionOpened,
     SignIn,
     ToClient,
     ToServer,
     Wake,
+    collected,
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
@@ -328,11 +329,12 @@ class Bug(Exception):
     """An unexpected exception."""
 
 
-class Faulty(Around):
+class Faulty(Reviewing):
     """Raises once, before or after an action, `due` steps after the test has set `due`."""
 
     due = None
 
+    @collected
     def _review(self, actions):
         for action in actions:
             self._step()

@@ -21,7 +21,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import EraRefused, LoginRequired, TheirProtocolError, Unreachable
-from mcp_auth_bridge.relay.base import Fail, Hangup, Note, OpenStream, ToClient, Wake
+from mcp_auth_bridge.relay.base import Fail, Hangup, Note, OpenStream, ToClient, Wake, collected
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, STREAM, CallNumbers
 from mcp_auth_bridge.relay.era import Era
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -40,6 +40,7 @@ class Of(Passthrough):
         self.heard.append(told.method)
         return super().from_client(told)
 
+    @collected
     def ended(self, call, error):
         for action in super().ended(call, error):
             if isinstance(action, Fail) and isinstance(error, TheirProtocolError):
@@ -47,9 +48,11 @@ class Of(Passthrough):
             else:
                 yield action
 
+    @collected
     def alive(self, call):
         yield Note(f"alive: {self.era.value} {call}")
 
+    @collected
     def woke(self, timer):
         yield Wake(f"{timer} again", 1)
 

@@ -18,13 +18,14 @@ from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
-from mcp_auth_bridge.relay.base import Remember, ToClient
+from mcp_auth_bridge.relay.base import Remember, ToClient, collected
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell.console import client_lines
-from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
+from mcp_auth_bridge.shell.console.stdin import Incoming
+from mcp_auth_bridge.shell.console.stdout import StdoutWriter
 from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -121,7 +122,7 @@ class Story:
             relay = relay or LegacySession(Passthrough())
             writer = StdoutWriter(self.client.outgoing)
             self.runner = RelayRunner(relay, remote, writer, remember, refuse_to_sign_in)
-            self.running = asyncio.create_task(self.runner.run(chunks(self.client.incoming)))
+            self.running = asyncio.create_task(self.runner.run(Incoming(self.client.incoming)))
             try:
                 yield self
             finally:
@@ -207,6 +208,7 @@ def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
 
 def test_a_result_is_remembered_when_the_client_has_it(story):
     class Remembering(Passthrough):
+        @collected
         def from_client(self, asked):
             yield Remember("initialize", b"{}")
             yield ToClient(asked)
@@ -228,6 +230,7 @@ def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(stor
     monkeypatch.setattr(heartbeat, "_PAUSE", 0.0)
 
     class Telling(Passthrough):
+        @collected
         def alive(self, call):
             yield ToClient(message(notification("alive", call=call)))
 
