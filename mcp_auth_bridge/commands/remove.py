@@ -4,6 +4,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients.entry_programs import NAME, BridgeStart, started
 from mcp_auth_bridge.commands.config_change import change_config, read_config
 from mcp_auth_bridge.config.auth import references
@@ -11,7 +12,7 @@ from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.config_text import without_server
 from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.profile import Profile
-from mcp_auth_bridge.doctor.client.files import read_client_files, this_system
+from mcp_auth_bridge.doctor.client.files import read_client_files
 from mcp_auth_bridge.errors import ConfigError, quoted
 from mcp_auth_bridge.secret import KeyringEntry
 from mcp_auth_bridge.shell.console import terminal

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import shlex
 import time
+from pathlib import Path
 
 import pytest
 from config_files import OTHERS
@@ -35,6 +37,14 @@ def test_a_server_is_added_used_and_removed_without_a_trace(desk):
             assert (done.returncode, desk.file.read_bytes()) == (0, before)
 
     asyncio.run(story())
+
+
+def test_the_commands_of_the_readme_write_the_servers(desk):
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    for line in text.partition("<!-- add -->\n```sh\n")[2].partition("```")[0].splitlines():
+        done = asyncio.run(desk.run(*shlex.split(line)[1:]))
+        assert done.returncode == 0, done.stderr
+    assert set(asyncio.run(desk.states())) == {"acme", "linear"}
 
 
 def test_a_user_types_a_url_and_is_told_that_the_server_wants_a_login(desk):
