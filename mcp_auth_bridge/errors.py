@@ -2,7 +2,8 @@
 
     BridgeError                 exit 1   -32603  the bridge itself has a bug
     ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
-    │   └── CredentialMissing   exit 9   -32010  the variable, file, command or keyring does not hold the secret
+    │   ├── CredentialMissing   exit 9   -32010  the variable, file, command or keyring does not hold the secret
+    │   └── LoginNotNeeded      exit 2   -32603  the MCP server answers without a login
     ├── LoginRequired           exit 3   -32010  the user has to log in
     │   ├── GrantEnded          exit 3   -32010  the authorization server ended the login
     │   └── StepUpRequired      exit 3   -32010  the login lacks scopes that the user can add
@@ -103,6 +104,10 @@ class CredentialMissing(ConfigError):
     exit_code = 9
     rpc_code = -32010
     reason = "credential_missing"
+
+
+class LoginNotNeeded(ConfigError):
+    """There is nothing to log in to."""
 
 
 class LoginRequired(BridgeError):

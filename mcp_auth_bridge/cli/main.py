@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         [Context], Coroutine[Any, Any, int]
     ]  # Any: what a coroutine yields is asyncio's business
 
+_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove")
+"""The commands that look at the configuration file themselves: it may be wrong, and `--config` may name a new one."""
+
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 
 
@@ -71,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     config = Path(arguments.config) if arguments.config else None
-    if arguments.command == "doctor":
+    if arguments.command in _GO_ON_WITHOUT:
         context = load_context_or_default(paths, config, store)
     else:
         context = load_context(paths(), config, store)
@@ -106,6 +109,13 @@ def _relay(arguments: argparse.Namespace) -> "Story":
 
     given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)
     return lambda context: run.run(given, context)
+
+
+def _configuration(arguments: argparse.Namespace) -> "Story":
+    """The story of a command about the servers in the configuration file."""
+    from mcp_auth_bridge.cli import configuration_stories
+
+    return configuration_stories.story(arguments, _headers(vars(arguments).get("header", ())))
 
 
 def _login(arguments: argparse.Namespace) -> "Story":
@@ -229,6 +239,45 @@ def _doctor(arguments: argparse.Namespace) -> "Story":
     return lambda context: doctor.run(given, context)
 
 
+def _install(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.app.client_entries import Clash
+    from mcp_auth_bridge.clients.entry_form import Scope
+    from mcp_auth_bridge.commands import install
+
+    _check_client(arguments)
+    if arguments.client is None and not arguments.all:
+        return install.show_clients
+    given = install.Input(
+        arguments.client,
+        None if arguments.server is None else _server(arguments),
+        Scope.WORKSPACE if arguments.workspace else Scope.USER,
+        Clash.REPLACE if arguments.replace else Clash.REFUSE,
+        dry_run=arguments.dry_run,
+        without_login=arguments.no_login,
+    )
+    return lambda context: install.run(given, context)
+
+
+def _uninstall(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.clients.entry_form import Scope
+    from mcp_auth_bridge.commands import uninstall
+
+    _check_client(arguments)
+    if arguments.client is None and not arguments.all:
+        raise ConfigError("no client was named", "name it, or give --all")
+    scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
+    given = uninstall.Input(arguments.client, arguments.server or "", (scope,))
+    return lambda context: uninstall.run(given, context)
+
+
+def _check_client(arguments: argparse.Namespace) -> None:
+    """Take the only name on the line for a server where `--all` means every client."""
+    if arguments.all and arguments.server is not None:
+        raise ConfigError(f"--all means every client, but {arguments.client} is named", "leave one of them out")
+    if arguments.all:
+        arguments.client, arguments.server = None, arguments.client
+
+
 def _token(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import token
 
@@ -298,12 +347,15 @@ def _headers(lines: Sequence[str]) -> Mapping[str, str]:
 
 _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "run": _relay,
+    **dict.fromkeys(("add", "list", "edit", "remove"), _configuration),
     "login": _login,
     "key": _key,
     "secret": _secret,
     "logout": _logout,
     "status": _status,
     "doctor": _doctor,
+    "install": _install,
+    "uninstall": _uninstall,
     "token": _token,
     "tools": _tools,
     "call": _call,

@@ -222,6 +222,41 @@ machine alone."""
     options.add_allow_http(parser)
 
 
+def _add_install(commands: "options.Commands") -> None:
+    text = """Let a client use a server: log in if that is missing, and write the entry into the file that it reads.
+
+Only the entry changes: comments, other servers and the layout of the file stay, and the first version of the file is
+kept beside it. A file that cannot be read is left alone, and the entry is printed. Without a client, the clients on
+this machine are listed."""
+    example = """  mcp-auth-bridge install claude-code acme
+  mcp-auth-bridge install cursor https://mcp.acme.example/mcp
+  mcp-auth-bridge install kiro acme --dry-run
+  mcp-auth-bridge install --all acme"""
+    parser = options.add_command(commands, "install", text, example)
+    parser.add_argument("client", metavar="CLIENT", nargs="?", help=options.CLIENT_HELP)
+    parser.add_argument("server", metavar="NAME|URL", nargs="?", help=f"{options.TARGET_HELP} (default: the only one)")
+    parser.add_argument("--all", action="store_true", help="every client that is found on this machine")
+    parser.add_argument("--workspace", action="store_true", help="only in the project in this folder")
+    parser.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
+    parser.add_argument("--replace", action="store_true", help="replace another server that has the same name there")
+    parser.add_argument("--no-login", action="store_true", help="do not log in; the first tool call will ask for it")
+    options.add_allow_http(parser)
+
+
+def _add_uninstall(commands: "options.Commands") -> None:
+    text = """Remove the entries of the bridge from a client, or from all clients, and nothing else.
+
+Logins stay; `logout` ends them."""
+    example = """  mcp-auth-bridge uninstall claude-code acme
+  mcp-auth-bridge uninstall cursor
+  mcp-auth-bridge uninstall --all acme"""
+    parser = options.add_command(commands, "uninstall", text, example)
+    parser.add_argument("client", metavar="CLIENT", nargs="?", help=options.CLIENT_HELP)
+    parser.add_argument("server", metavar="NAME|URL", nargs="?", help=f"{options.TARGET_HELP} (default: every one)")
+    parser.add_argument("--all", action="store_true", help="every client")
+    parser.add_argument("--workspace", action="store_true", help="from the project in this folder instead")
+
+
 def _add_token(commands: "options.Commands") -> None:
     text = """Print an access token. For curl, scripts and other programs that send requests to the server themselves.
 
@@ -299,14 +334,44 @@ def _add_demo(commands: "options.Commands") -> None:
     parser.add_argument("--no-browser", action="store_true", help="allow the login automatically, without your browser")
 
 
+def _add_add(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # `run` needs none of these
+
+    configuration_manual.add_add(commands)
+
+
+def _add_list(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # as above
+
+    configuration_manual.add_list(commands)
+
+
+def _add_edit(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # as above
+
+    configuration_manual.add_edit(commands)
+
+
+def _add_remove(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # as above
+
+    configuration_manual.add_remove(commands)
+
+
 _COMMANDS: Mapping[str, Callable[["options.Commands"], None]] = {
     "run": _add_run,
+    "add": _add_add,
+    "list": _add_list,
+    "edit": _add_edit,
+    "remove": _add_remove,
     "login": _add_login,
     "key": _add_key,
     "secret": _add_secret,
     "logout": _add_logout,
     "status": _add_status,
     "doctor": _add_doctor,
+    "install": _add_install,
+    "uninstall": _add_uninstall,
     "token": _add_token,
     "tools": _add_tools,
     "call": _add_call,

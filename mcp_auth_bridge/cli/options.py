@@ -20,6 +20,7 @@ HEADLESS_HELP = (
 NO_KEYRING_HELP = "run without a person: use a keyring only if the configuration names one"
 TARGET_HELP = "a server in the configuration, or a URL"
 LOGIN_TARGET_HELP = f"{TARGET_HELP} (default: the only one, or you choose)"
+CLIENT_HELP = "a client: kiro, claude-code, cursor, …; `install` alone lists those on this machine"
 _AUTH_HELP = (
     "authenticate in this way instead of the configured one: the content of an auth table, in which each secret is"
     " env:NAME, file:PATH, command:PROGRAM or keyring:NAME"

@@ -19,7 +19,6 @@ class Format(enum.Enum):
     TOML = "TOML"
 
     YAML = "YAML"
-    """It is not read: the bridge has no parser for it."""
 
 
 class Place(enum.Enum):

@@ -17,7 +17,7 @@ _QUOTATION = re.compile("[\"'].*", re.DOTALL)
 
 
 def parse(text: str, syntax: Format) -> Any:
-    """Parse `text`. Any: JSON or TOML. Raises `ConfigError`, which begins with "line N: ".
+    """Parse `text`. Any: JSON, TOML or YAML. Raises `ConfigError`, which begins with "line N: ".
 
     An empty file counts as an empty table: clients make such files.
     """
@@ -27,6 +27,8 @@ def parse(text: str, syntax: Format) -> Any:
     try:
         if syntax is Format.TOML:
             return tomllib.loads(text)
+        if syntax is Format.YAML:
+            return _parse_yaml(text)
         return json.loads(text if syntax is Format.JSON else without_comments(text))
     except json.JSONDecodeError as error:
         raise ConfigError(f"line {error.lineno}: {_reason(text, syntax, error)}", _FIX) from None
@@ -36,6 +38,20 @@ def parse(text: str, syntax: Format) -> Any:
         raise ConfigError("line 1: it holds a number that is too long", _FIX) from None
     except RecursionError:
         raise ConfigError("line 1: it is nested too deeply", _FIX) from None
+
+
+def _parse_yaml(text: str) -> Any:
+    """The one document in `text`, with plain values only. Raises `ConfigError`."""
+    from ruamel.yaml import YAML  # few files are YAML, and a start of `run` reads none
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text) or {}
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"line {line}: it is not valid YAML", _FIX) from None
+    except YAMLError:
+        raise ConfigError("line 1: it is not valid YAML", _FIX) from None
 
 
 def without_comments(text: str) -> str:

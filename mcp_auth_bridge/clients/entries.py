@@ -92,7 +92,7 @@ def _entry(client: Client, file: ConfigFile, path: str, name: str, table: Mappin
 
 def _argv(table: Mapping[str, Any]) -> tuple[str, ...]:
     """The words of the command: a word and a list (most clients), one list (opencode), or a table (older Zed)."""
-    match table.get("command"):
+    match table.get("command") or table.get("cmd"):  # Goose
         case str(command) if command:
             return (command, *_words(table.get("args")))
         case list(words):
@@ -104,7 +104,8 @@ def _argv(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _variables(table: Mapping[str, Any]) -> dict[str, Secret]:
     command = table.get("command")
-    places = (table.get("env"), table.get("environment"), command.get("env") if isinstance(command, dict) else None)
+    named = (table.get(key) for key in ("env", "environment", "envs"))
+    places = (*named, command.get("env") if isinstance(command, dict) else None)
     env = next((place for place in places if isinstance(place, dict)), {})
     return {name: Secret(str(value)) for name, value in env.items() if isinstance(value, str | int | float)}
 

@@ -34,6 +34,18 @@ async def choose_server(context: Context) -> ServerChoice | None:
     return await _ask(context)
 
 
+async def choose_any_server(context: Context) -> ServerChoice:
+    """The only known server, also one that needs no login. Raises `ConfigError` where there is none, or several."""
+    names = [*context.config.profiles] or [profile.name for profile in await _servers_by_url(context)]
+    if not names:
+        raise no_server_error(context)
+    if len(names) > 1:
+        raise ConfigError(
+            f"there are several servers: {', '.join(names)}", "name one of them at the end of the command"
+        )
+    return ServerChoice(names[0])
+
+
 def configured_servers(context: Context) -> list[Profile]:
     """The servers in the configuration that need a login."""
     return [profile for profile in context.config.profiles.values() if isinstance(profile.auth, LoginSettings)]

@@ -22,7 +22,7 @@ from mcp_auth_bridge.commands.registrations import (
     replaced_registrations,
 )
 from mcp_auth_bridge.config.auth import digest
-from mcp_auth_bridge.errors import BridgeError, ConfigError, NoLoginOffered
+from mcp_auth_bridge.errors import BridgeError, LoginNotNeeded, NoLoginOffered
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
 from mcp_auth_bridge.oauth.login import login
@@ -102,7 +102,7 @@ async def _no_login_error(
     """The error where no login is offered: the server needs none, or its refusal says what it wants instead."""
     if stranger.is_served:
         again = f", each time with --header for {', '.join(headers)}" if headers else ""
-        return ConfigError(
+        return LoginNotNeeded(
             f"{bridge.profile.name} needs no login: it answers requests without credentials",
             f"use it as it is{again}: {bridge.command('tools')}",
         )

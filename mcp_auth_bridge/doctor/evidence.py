@@ -1,10 +1,11 @@
 """The evidence that checks share: each piece is gathered once, by the first check that asks for it."""
 
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients.client import System
 from mcp_auth_bridge.clients.entry_programs import NAME
 from mcp_auth_bridge.doctor.client.entries import ClientEntries, sort_entries
-from mcp_auth_bridge.doctor.client.files import ClientFiles, read_client_files, this_system
+from mcp_auth_bridge.doctor.client.files import ClientFiles, read_client_files
 from mcp_auth_bridge.doctor.credential.held import hold
 from mcp_auth_bridge.doctor.here.store_look import look
 from mcp_auth_bridge.doctor.oauth.archive import Archive

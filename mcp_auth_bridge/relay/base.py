@@ -10,24 +10,41 @@ Nothing is lazy: a relay has finished with a message before the outer one sees t
 sequence that it got from another one or has returned.
 """
 
-import enum
 import functools
 import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, ParamSpec, Protocol, TypeAlias
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeAlias
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 
 
-class Kind(enum.Enum):
-    REQUEST = "request"
-    NOTIFICATION = "notification"
-    REPLY = "reply"
-    BATCH = "batch"
+class Kind:
+    """The kind of a message: one of the four below, each compared by identity.
+
+    It is not an `enum`: each look at a member of one costs a thousand instructions before Python 3.12, and there are
+    dozens for a message.
+    """
+
+    REQUEST: ClassVar["Kind"]
+    NOTIFICATION: ClassVar["Kind"]
+    REPLY: ClassVar["Kind"]
+    BATCH: ClassVar["Kind"]
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Kind.{self.name}"
+
+
+Kind.REQUEST, Kind.NOTIFICATION, Kind.REPLY, Kind.BATCH = map(Kind, ("REQUEST", "NOTIFICATION", "REPLY", "BATCH"))
+
+_text = msgspec.json.Decoder(str)
+_set = msgspec.structs.force_setattr
 
 
 REQUEST, NOTIFICATION, REPLY, BATCH = Kind.REQUEST, Kind.NOTIFICATION, Kind.REPLY, Kind.BATCH
@@ -39,21 +56,22 @@ class Message(msgspec.Struct, frozen=True):
 
     `id` is the raw JSON of the id (`b'1'` is not `b'"1"'`, `b'1.0'` stays `b'1.0'`), None if the message has no id.
     `method` is None for replies and batches. `is_stateless`: it is a reply to `initialize` that names no session.
+    `is_result`: it is a reply that is known to have no `error`, so that nothing has to be decoded to find that out.
+    `key` is made of the id, whatever it is given: a value that compares as JSON does (`1` and `1.0` are one id, `1` and
+    `"1"` are two), None if the message has no id.
     """
 
     kind: Kind
     raw: bytes
     id: bytes | None = None
     method: str | None = None
+    is_result: bool = False
     is_stateless: bool = False
+    key: Hashable = None
 
-    @property
-    def key(self) -> Hashable:
-        """The id as a value that compares as JSON does: `1` and `1.0` are one id, `1` and `"1"` are two."""
-        raw = self.id or b"null"
-        if raw.isdigit():
-            return int(raw)  # nearly all of them; each call asks for its key several times
-        return json.loads(raw)  # type: ignore[no-any-return]  # ids are strings and numbers
+    def __post_init__(self) -> None:
+        # Once, because each call asks for its key dozens of times.
+        _set(self, "key", _key(self.id) if self.id else None)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -68,6 +86,15 @@ class Message(msgspec.Struct, frozen=True):
         named = self.params.get("requestId")
         # To Python, true is 1.
         return named if isinstance(named, str | int | float) and not isinstance(named, bool) else None
+
+
+def _key(id_: bytes) -> Hashable:
+    if id_.isdigit():
+        return int(id_)  # nearly all of them
+    try:
+        return _text.decode(id_)
+    except msgspec.DecodeError:  # another number, or a text with a lone surrogate, which msgspec refuses
+        return json.loads(id_)  # type: ignore[no-any-return]
 
 
 def decoded(raw: bytes) -> Any:

@@ -57,4 +57,9 @@ class LegacyEra(Reviewing):
 
 def _is_refused(reply: Message) -> bool:
     raw = reply.raw
-    return len(raw) <= _LONGEST_REFUSAL and _CODE in raw and replies.error_code(reply) == UNSUPPORTED_VERSION
+    return (
+        not reply.is_result
+        and len(raw) <= _LONGEST_REFUSAL
+        and _CODE in raw
+        and replies.error_code(reply) == UNSUPPORTED_VERSION
+    )

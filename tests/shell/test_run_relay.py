@@ -24,7 +24,8 @@ from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell.console import client_lines
-from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
+from mcp_auth_bridge.shell.console.stdin import Incoming
+from mcp_auth_bridge.shell.console.stdout import StdoutWriter
 from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -121,7 +122,7 @@ class Story:
             relay = relay or LegacySession(Passthrough())
             writer = StdoutWriter(self.client.outgoing)
             self.runner = RelayRunner(relay, remote, writer, remember, refuse_to_sign_in)
-            self.running = asyncio.create_task(self.runner.run(chunks(self.client.incoming)))
+            self.running = asyncio.create_task(self.runner.run(Incoming(self.client.incoming)))
             try:
                 yield self
             finally:

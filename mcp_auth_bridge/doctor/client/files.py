@@ -1,7 +1,6 @@
 """The configuration files of all known clients on this machine: read, and never changed."""
 
-import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Place, Platform, System, is_absolute, locate
+from mcp_auth_bridge.clients.client import Client, ConfigFile, Place, System, locate
 from mcp_auth_bridge.clients.entries import Entry, read_entries
 from mcp_auth_bridge.clients.known_clients import CLIENTS
 from mcp_auth_bridge.errors import ConfigError, os_error_text, printable
@@ -39,18 +38,6 @@ class ClientFiles(msgspec.Struct, frozen=True):
     unread: tuple[UnreadFile, ...] = ()
     # Whether every file was looked at in time.
     complete: bool = True
-
-
-def this_system(environ: Mapping[str, str]) -> System:
-    """The machine that this runs on, with the environment of the terminal."""
-    known = {platform.value: platform for platform in Platform}
-    platform = known.get(sys.platform, Platform.LINUX)
-    home = environ.get("USERPROFILE" if platform is Platform.WINDOWS else "HOME", "")
-    try:
-        workspace = Path.cwd().as_posix()
-    except OSError:
-        workspace = ""
-    return System(platform, Path(home).as_posix() if is_absolute(home) else "", workspace, environ)
 
 
 async def read_client_files(system: System, words: Collection[str]) -> ClientFiles:
@@ -98,8 +85,6 @@ def _read(client: Client, file: ConfigFile, path: str, words: Collection[str]) -
 
 def _parse(client: Client, file: ConfigFile, path: str, content: bytes, *, concerns: bool) -> list[Entry] | UnreadFile:
     """The entries in the `content` of a file, which `concerns` the bridge or the server if it names one of them."""
-    if file.format is Format.YAML:
-        return UnreadFile(client, path, "the bridge does not read YAML", concerns=False) if concerns else []
     try:
         return read_entries(client, file, path, content.decode())
     except UnicodeDecodeError:

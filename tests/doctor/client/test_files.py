@@ -8,10 +8,11 @@ from pathlib import Path
 import anyio
 import pytest
 
+from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients import known_clients as known
 from mcp_auth_bridge.clients.client import Format, Place, Platform, System, locate
 from mcp_auth_bridge.doctor.client import files
-from mcp_auth_bridge.doctor.client.files import read_client_files, this_system
+from mcp_auth_bridge.doctor.client.files import read_client_files
 
 ARGS = ["run", "acme"]
 TEXTS = {
@@ -110,11 +111,14 @@ def test_a_path_that_cannot_be_looked_at_is_named(system, monkeypatch):
     assert {each.reason for each in read(system).unread} == {"permission denied"}
 
 
-def test_yaml_is_named_only_if_it_concerns_the_bridge(system):
+def test_yaml_is_read_too(system):
     write(f"{system.home}/.config/goose/config.yaml", "extensions: {acme: {cmd: mcp-auth-bridge}}")
+    [entry] = read(system).entries
+    assert (entry.client.name, entry.name, entry.argv) == ("Goose", "acme", ("mcp-auth-bridge",))
+    write(f"{system.home}/.config/goose/config.yaml", "extensions: {acme: {cmd: mcp-auth-bridge")
     [unread] = read(system, ["mcp-auth-bridge"]).unread
-    assert (unread.client.name, unread.reason, unread.concerns) == ("Goose", "the bridge does not read YAML", False)
-    assert read(system, ["other"]).unread == ()
+    assert (unread.client.name, unread.concerns) == ("Goose", True)
+    assert unread.reason.startswith("line 1: ")
 
 
 def test_in_the_home_folder_the_files_are_the_users_own(system):

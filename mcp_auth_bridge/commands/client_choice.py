@@ -1,0 +1,50 @@
+"""The clients that `install` and `uninstall` mean, and the words in which their files are shown."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mcp_auth_bridge.clients.client import System, locate
+from mcp_auth_bridge.clients.entry_form import Scope, Target
+from mcp_auth_bridge.clients.targets import TARGETS
+from mcp_auth_bridge.config.suggestion import nearest
+from mcp_auth_bridge.errors import ConfigError, printable, quoted
+from mcp_auth_bridge.shell.console import terminal
+
+
+def target_named(name: str) -> Target:
+    """The client of that name. Raises `ConfigError`."""
+    if (target := TARGETS.get(name.lower())) is not None:
+        return target
+    meant = nearest(name.lower(), TARGETS)
+    raise ConfigError(
+        f"{quoted(name)} is not a client that the bridge knows{f'; did you mean {meant}?' if meant else ''}",
+        f"choose one of {', '.join(TARGETS)}; another client takes the entry that login prints",
+    )
+
+
+def found_targets(system: System) -> list[Target]:
+    """The clients that have been here: the folder of a file of theirs exists."""
+    return [target for target in TARGETS.values() if any(map(_is_used, paths_of(target, Scope.USER, system)))]
+
+
+def paths_of(target: Target, scope: Scope, system: System) -> list[Path]:
+    """The paths of the files of `target` for `scope` on `system`."""
+    return [Path(path) for file in target.files(scope) for path in locate(file, system)]
+
+
+def _is_used(path: Path) -> bool:
+    """Whether the file exists, or else a folder that only its client makes."""
+    return path.exists() or (path.parent != Path.home() and path.parent.is_dir())
+
+
+def show_targets(targets: Iterable[Target], system: System) -> None:
+    """Print the clients `targets` with their files."""
+    rows = [(target.key, target.client.name, paths_of(target, Scope.USER, system)) for target in targets]
+    width = max((len(key) for key, _, _ in rows), default=0)
+    for key, name, paths in rows:
+        terminal.print_result(f"{key:{width}}  {name}  {shown(paths[0]) if paths else ''}".rstrip())
+
+
+def shown(path: Path) -> str:
+    """`path` for the user."""
+    return printable(str(path))
