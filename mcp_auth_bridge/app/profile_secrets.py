@@ -23,6 +23,7 @@ from mcp_auth_bridge.secret import (
     EnvironmentVariable,
     FileContent,
     KeyringEntry,
+    Literal,
     Secret,
     SecretRef,
     Template,
@@ -110,10 +111,10 @@ class ProfileSecrets:
         return kind(name, self._value(name, value, what), f"{what} of {self._profile.name}", place)
 
     def _value(self, name: str, value: SecretRef, what: str) -> HeaderValue:
-        """The value of a header: one that is costly to read is kept, any other is read each time."""
+        """The value of a header: one that is costly to read, or stays as it is, is kept; a file is read each time."""
         read = partial(self.read_reference, value, what)
         match value:
-            case KeyringEntry():
+            case KeyringEntry() | Literal() | EnvironmentVariable() | Template():
                 return RememberedValue(read)
             case CommandOutput(argv=argv):
                 return self._command_token(name, argv, read)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         [Context], Coroutine[Any, Any, int]
     ]  # Any: what a coroutine yields is asyncio's business
 
+_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove")
+"""The commands that look at the configuration file themselves: it may be wrong, and `--config` may name a new one."""
+
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 
 
@@ -71,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     config = Path(arguments.config) if arguments.config else None
-    if arguments.command == "doctor":
+    if arguments.command in _GO_ON_WITHOUT:
         context = load_context_or_default(paths, config, store)
     else:
         context = load_context(paths(), config, store)
@@ -106,6 +109,13 @@ def _relay(arguments: argparse.Namespace) -> "Story":
 
     given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)
     return lambda context: run.run(given, context)
+
+
+def _configuration(arguments: argparse.Namespace) -> "Story":
+    """The story of a command about the servers in the configuration file."""
+    from mcp_auth_bridge.cli import configuration_stories
+
+    return configuration_stories.story(arguments, _headers(vars(arguments).get("header", ())))
 
 
 def _login(arguments: argparse.Namespace) -> "Story":
@@ -348,6 +358,7 @@ def _headers(lines: Sequence[str]) -> Mapping[str, str]:
 
 _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "run": _relay,
+    **dict.fromkeys(("add", "list", "edit", "remove"), _configuration),
     "login": _login,
     "key": _key,
     "secret": _secret,

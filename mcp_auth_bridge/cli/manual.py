@@ -338,8 +338,36 @@ def _add_demo(commands: "options.Commands") -> None:
     parser.add_argument("--no-browser", action="store_true", help="allow the login automatically, without your browser")
 
 
+def _add_add(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # `run` needs none of these
+
+    configuration_manual.add_add(commands)
+
+
+def _add_list(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # as above
+
+    configuration_manual.add_list(commands)
+
+
+def _add_edit(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # as above
+
+    configuration_manual.add_edit(commands)
+
+
+def _add_remove(commands: "options.Commands") -> None:
+    from mcp_auth_bridge.cli import configuration_manual  # as above
+
+    configuration_manual.add_remove(commands)
+
+
 _COMMANDS: Mapping[str, Callable[["options.Commands"], None]] = {
     "run": _add_run,
+    "add": _add_add,
+    "list": _add_list,
+    "edit": _add_edit,
+    "remove": _add_remove,
     "login": _add_login,
     "key": _add_key,
     "secret": _add_secret,

@@ -18,7 +18,9 @@ from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, shell_quoted
 from mcp_auth_bridge.relay.base import Relay
-from mcp_auth_bridge.shell.console import debug_log, stdio, terminal
+from mcp_auth_bridge.shell.console import debug_log, terminal
+from mcp_auth_bridge.shell.console.stdin import Incoming
+from mcp_auth_bridge.shell.console.stdout import StdoutWriter
 from mcp_auth_bridge.shell.process import parent_watch
 from mcp_auth_bridge.shell.run_relay import Announce, RelayRunner
 
@@ -92,9 +94,9 @@ def _describe_credentials(bridge: Bridge) -> str:
 
 
 async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:
-    writer = stdio.StdoutWriter(given.outgoing)
+    writer = StdoutWriter(given.outgoing)
     runner = RelayRunner(relay, bridge.remote, writer, bridge.server_cache.save, partial(_sign_in, bridge))
-    relaying = asyncio.ensure_future(runner.run(stdio.chunks(given.incoming)))
+    relaying = asyncio.ensure_future(runner.run(Incoming(given.incoming)))
     _end_on_signals(relaying)
     parent_watch.watch(given.parent, relaying.cancel)
     with contextlib.suppress(asyncio.CancelledError):  # a signal ends the relay as the end of stdin does

@@ -120,6 +120,11 @@ def describe_static(auth: Auth) -> str:
     return ""
 
 
+def kind_of(auth: Auth) -> str:
+    """The `kind` of `auth`, as the configuration names it."""
+    return str(auth.__struct_config__.tag)
+
+
 def digest(auth: Auth) -> str:
     """A digest of `auth`, 8 hexadecimal characters, by which logins with different settings are told apart."""
     settings = msgspec.json.encode(msgspec.to_builtins(auth), order="sorted")

@@ -30,13 +30,15 @@ from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, os_error_text, quoted
 from mcp_auth_bridge.urls import Purpose, with_scheme
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""The name of a server."""
+
 _KEYS = r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 
 _KEYRING = KeyringStoreSettings()
 
 
-class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of `servers` before it is checked. Its keys become the fields of `Profile`, apart from `allow_http`."""
 
     # The MCP server's URL.
@@ -59,7 +61,9 @@ class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay: RelaySettings = RelaySettings()
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file before its tables are checked."""
+
     # Each table in it is converted on its own, so that an error can name the table and affects one server only.
     store: dict[str, Any] | None = None
     servers: dict[str, Any] = {}
@@ -137,14 +141,14 @@ class Config(msgspec.Struct, frozen=True):
 
 
 def _with_auth(profile: Profile, auth_argument: str) -> Profile:
-    auth = auth_module.convert_argument(_parse_argument(auth_argument))
+    auth = auth_module.convert_argument(parse_auth_argument(auth_argument))
     if auth == profile.auth:
         return profile
     return msgspec.structs.replace(profile, auth=auth, auth_argument=auth_argument, variant=auth_module.digest(auth))
 
 
-def _parse_argument(text: str) -> dict[str, Any]:
-    """The table with the content `text`, from the command line. Any: TOML. Raises `ConfigError`."""
+def parse_auth_argument(text: str) -> dict[str, Any]:
+    """The table with the content `text`, the value of `--auth`. Any: TOML. Raises `ConfigError`."""
     try:
         document = toml.parse(f"auth = {{ {text} }}", "--auth") if text.isprintable() else {}
     except ConfigError:
@@ -161,7 +165,7 @@ def load(path: Path, default_store: StoreSettings = _KEYRING) -> Config:
     `default_store` is the store if the file does not name one.
     """
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return Config(path, default_store)
     except UnicodeDecodeError:
@@ -175,7 +179,7 @@ def parse(text: str, path: Path, default_store: StoreSettings = _KEYRING) -> Con
     """Parse `text`, the content of `path`. Raises `ConfigError` for an error that affects every server."""
     document = toml.parse(text, str(path))
     try:
-        file = toml.convert(document, _File, str(path), "")
+        file = toml.convert(document, ConfigFile, str(path), "")
         store = default_store if file.store is None else _store(file.store, path)
     except ConfigError as error:
         raise _with_line(error, text, path, ()) from None
@@ -212,9 +216,9 @@ def _store(table: dict[str, Any], path: Path) -> StoreSettings:
 
 def _profile(name: str, table: Any, path: Path, store: StoreSettings) -> Profile:
     where = f"servers.{name}"
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
-    server = toml.convert(table, _ServerTable, str(path), where)
+    server = toml.convert(table, ServerTable, str(path), where)
     allowed = Purpose.PLAIN_SERVER if server.allow_http else Purpose.SERVER
     profile = Profile(
         name=name,

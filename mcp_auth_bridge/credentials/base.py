@@ -1,7 +1,7 @@
-"""The contracts of credentials, one method for the headers of a request (as in golang/oauth2), and of renewals."""
+"""The contracts of credentials, which give the headers of a request (as in golang/oauth2), and of renewals."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -74,6 +74,23 @@ class Credentials(Protocol):
         raised. Raises `LoginRequired` if there are no credentials, and any other `BridgeError` if they cannot be
         obtained at the moment.
         """
+
+
+@runtime_checkable
+class ReadyCredentials(Credentials, Protocol):
+    """Credentials whose headers are often known without waiting."""
+
+    def at_hand(self, target: Target) -> Mapping[str, str] | None:
+        """The headers for the next request, if they are known and nothing is due. None: `headers` has to be asked."""
+
+
+def ready(credentials: Credentials) -> Callable[[Target], Mapping[str, str] | None]:
+    """The method `at_hand` of `credentials`, or one that never knows headers."""
+    return credentials.at_hand if isinstance(credentials, ReadyCredentials) else _none_at_hand
+
+
+def _none_at_hand(_: Target) -> None:
+    return None
 
 
 class Renewal(Protocol):

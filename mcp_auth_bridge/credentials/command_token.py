@@ -213,6 +213,9 @@ class CommandToken:
             await asyncio.shield(self._fetching)  # then check its token
         return current.value
 
+    def at_hand(self) -> Secret | None:
+        return None  # it may be due
+
     def _usable(self, refused: Secret | None) -> CommandReply | None:
         current = self._reply
         usable = current is not None and not current.due(self._now()) and current.value != refused

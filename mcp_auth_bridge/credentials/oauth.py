@@ -83,6 +83,13 @@ class OAuthCredentials:
             self._refresh_in_background()
         return self._token_headers.headers(session, target)
 
+    def at_hand(self, target: Target) -> Mapping[str, str] | None:
+        """A bearer token, while the store was read a moment ago and no refresh is due. Each proof is a new one."""
+        session = self._stored.session
+        if session is None or session.dpop_key is not None or not self._stored.is_fresh():
+            return None
+        return None if session.due(self._services.now()) else self._token_headers.headers(session, target)
+
     async def current(self) -> Session:
         """The login for a program that takes its token and cannot refresh it, so a due token is refreshed now.
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from mcp_auth_bridge.config.headers import check_value
-from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
+from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target, ready
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -24,6 +24,9 @@ class HeaderValue(Protocol):
     async def read(self, refused: Secret | None = None) -> Secret:
         """The value for the next request. If it was `refused`, it is fetched again, and may be the same."""
 
+    def at_hand(self) -> Secret | None:
+        """The value, if it is known without reading it."""
+
 
 class RereadValue:
     """A value that is read for each request, because other programs rotate it, and reading is cheap."""
@@ -34,9 +37,15 @@ class RereadValue:
     async def read(self, refused: Secret | None = None) -> Secret:  # noqa: ARG002 - the Protocol's
         return await self._read()
 
+    def at_hand(self) -> Secret | None:
+        return None
+
 
 class RememberedValue:
-    """A value that is read once, and again if it is refused: an OS keyring may be slow, or ask the user."""
+    """A value that is read once, and again if it is refused.
+
+    An OS keyring may be slow, or ask the user; a variable of the environment stays as it is.
+    """
 
     def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
         self._read = read
@@ -48,6 +57,9 @@ class RememberedValue:
             if self._value is None or self._value == refused:
                 self._value = await self._read()
             return self._value
+
+    def at_hand(self) -> Secret | None:
+        return self._value
 
 
 _HOPELESS = 10.0
@@ -76,6 +88,9 @@ class AnonymousCredentials:
             )
         return {}
 
+    def at_hand(self, target: Target) -> Mapping[str, str] | None:  # noqa: ARG002 - as above
+        return {}
+
 
 class Field(msgspec.Struct, frozen=True):
     """One header."""
@@ -90,14 +105,21 @@ class Field(msgspec.Struct, frozen=True):
 
     async def read(self, refused: str | None) -> str:
         """The field's value; a `refused` one is fetched again. Raises `ConfigError` if a header cannot carry it."""
-        return check_value((await self.value.read(Secret(refused) if refused else None)).reveal(), self.what)
+        return self.text(await self.value.read(Secret(refused) if refused else None))
+
+    def text(self, value: Secret) -> str:
+        """The field's text for `value`. Raises as `read`."""
+        return check_value(value.reveal(), self.what)
 
 
 class BearerField(Field, frozen=True):
     """A bearer token (RFC 6750 section 2.1)."""
 
     async def read(self, refused: str | None) -> str:
-        token = await super().read(refused.removeprefix(_BEARER) if refused else None)
+        return await super().read(refused.removeprefix(_BEARER) if refused else None)
+
+    def text(self, value: Secret) -> str:
+        token = super().text(value)
         if not token:
             raise CredentialMissing(f"{self.what} is empty", f"write one there: {self.place}")
         if token.lower().startswith(_BEARER.lower()):
@@ -105,6 +127,29 @@ class BearerField(Field, frozen=True):
                 f"{self.what} begins with the word Bearer, which is added to it", "write it without that word"
             )
         return f"{_BEARER}{token}"
+
+
+class _KnownFields:
+    """The headers of fields whose values are at hand. They are made again only when a value has changed."""
+
+    def __init__(self) -> None:
+        self._values: list[Secret | None] = []
+        self._headers: Mapping[str, str] = {}
+
+    def headers(self, fields: tuple[Field, ...]) -> Mapping[str, str] | None:
+        """None if a value is not at hand, or is one that no header can carry: reading it raises the error."""
+        values = [field.value.at_hand() for field in fields]
+        if values == self._values:
+            return self._headers
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            return None
+        try:
+            headers = {field.name: field.text(value) for field, value in zip(fields, known, strict=True)}
+        except BridgeError:
+            return None
+        self._values, self._headers = values, headers
+        return headers
 
 
 class WithOrganisation:
@@ -116,11 +161,19 @@ class WithOrganisation:
     def __init__(self, fields: Callable[[], tuple[Field, ...]], credentials: Credentials) -> None:
         self._fields = fields
         self._credentials = credentials
+        self._at_hand = ready(credentials)
+        self._known = _KnownFields()
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         headers = await self._credentials.headers(target, refused)
         sent = refused.sent if refused and refused.status == 401 and not refused.again else {}
         return {**{field.name: await field.read(sent.get(field.name)) for field in self._fields()}, **headers}
+
+    def at_hand(self, target: Target) -> Mapping[str, str] | None:
+        headers = self._at_hand(target)
+        if headers is None or (organisation := self._known.headers(self._fields())) is None:
+            return None
+        return {**organisation, **headers} if organisation else headers
 
 
 class StaticCredentials:
@@ -137,6 +190,11 @@ class StaticCredentials:
         self._resource = resource
         # Until when a refusal does not fetch values again, by `now`.
         self._hopeless_until = float("-inf")
+        # The headers, while all values are at hand.
+        self._known = _KnownFields()
+
+    def at_hand(self, target: Target) -> Mapping[str, str] | None:  # noqa: ARG002 - the Protocol's
+        return self._known.headers(self._fields)
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
         # A missing permission (403) is not a reason to fetch the same credential again.

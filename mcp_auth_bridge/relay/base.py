@@ -2,24 +2,53 @@
 
 A relay never waits: it returns `Wake`, and its `woke` is called when the time is over. Relays nest: the outer one
 hands a message to the inner one and reviews the actions that come back.
+
+Each message passes some twenty relays, and few of them have anything to do with it. So the methods that see every
+message are plain: a method looks whether the message or an action concerns its relay, by type first, and hands on the
+sequence of the inner relay itself if not. The work that is seldom done is written as a generator and `collected`.
+Nothing is lazy: a relay has finished with a message before the outer one sees the first action. No relay changes a
+sequence that it got from another one or has returned.
 """
 
-import enum
+import functools
 import json
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeAlias
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 
 
-class Kind(enum.Enum):
-    REQUEST = "request"
-    NOTIFICATION = "notification"
-    REPLY = "reply"
-    BATCH = "batch"
+class Kind:
+    """The kind of a message: one of the four below, each compared by identity.
+
+    It is not an `enum`: each look at a member of one costs a thousand instructions before Python 3.12, and there are
+    dozens for a message.
+    """
+
+    REQUEST: ClassVar["Kind"]
+    NOTIFICATION: ClassVar["Kind"]
+    REPLY: ClassVar["Kind"]
+    BATCH: ClassVar["Kind"]
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Kind.{self.name}"
+
+
+Kind.REQUEST, Kind.NOTIFICATION, Kind.REPLY, Kind.BATCH = map(Kind, ("REQUEST", "NOTIFICATION", "REPLY", "BATCH"))
+
+_text = msgspec.json.Decoder(str)
+_set = msgspec.structs.force_setattr
+
+
+REQUEST, NOTIFICATION, REPLY, BATCH = Kind.REQUEST, Kind.NOTIFICATION, Kind.REPLY, Kind.BATCH
+"""The same under names of their own: to find a member of an enumeration, Python 3.11 takes longer than for a call."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -27,21 +56,22 @@ class Message(msgspec.Struct, frozen=True):
 
     `id` is the raw JSON of the id (`b'1'` is not `b'"1"'`, `b'1.0'` stays `b'1.0'`), None if the message has no id.
     `method` is None for replies and batches. `is_stateless`: it is a reply to `initialize` that names no session.
+    `is_result`: it is a reply that is known to have no `error`, so that nothing has to be decoded to find that out.
+    `key` is made of the id, whatever it is given: a value that compares as JSON does (`1` and `1.0` are one id, `1` and
+    `"1"` are two), None if the message has no id.
     """
 
     kind: Kind
     raw: bytes
     id: bytes | None = None
     method: str | None = None
+    is_result: bool = False
     is_stateless: bool = False
+    key: Hashable = None
 
-    @property
-    def key(self) -> Hashable:
-        """The id as a value that compares as JSON does: `1` and `1.0` are one id, `1` and `"1"` are two."""
-        raw = self.id or b"null"
-        if raw.isdigit():
-            return int(raw)  # nearly all of them; each call asks for its key several times
-        return json.loads(raw)  # type: ignore[no-any-return]  # ids are strings and numbers
+    def __post_init__(self) -> None:
+        # Once, because each call asks for its key dozens of times.
+        _set(self, "key", _key(self.id) if self.id else None)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -56,6 +86,15 @@ class Message(msgspec.Struct, frozen=True):
         named = self.params.get("requestId")
         # To Python, true is 1.
         return named if isinstance(named, str | int | float) and not isinstance(named, bool) else None
+
+
+def _key(id_: bytes) -> Hashable:
+    if id_.isdigit():
+        return int(id_)  # nearly all of them
+    try:
+        return _text.decode(id_)
+    except msgspec.DecodeError:  # another number, or a text with a lone surrogate, which msgspec refuses
+        return json.loads(id_)  # type: ignore[no-any-return]
 
 
 def decoded(raw: bytes) -> Any:
@@ -166,45 +205,81 @@ Action: TypeAlias = (
 )
 
 
+NOTHING: Sequence[Action] = ()
+"""No action."""
+
+_Parameters = ParamSpec("_Parameters")
+
+
+def collected(generate: Callable[_Parameters, Iterator[Action]]) -> Callable[_Parameters, list[Action]]:
+    """Decorates a generator of actions: a call runs it to its end and returns them all."""
+
+    @functools.wraps(generate)
+    def collect(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> list[Action]:
+        return list(generate(*args, **kwargs))
+
+    return collect
+
+
 class Relay(Protocol):
     """Invariant, for every history: each client request gets exactly one reply, unless the client cancelled it."""
 
-    def from_client(self, message: Message) -> Iterable[Action]: ...
+    def from_client(self, message: Message) -> Sequence[Action]: ...
 
-    def from_server(self, call: int, message: Message) -> Iterable[Action]: ...
+    def from_server(self, call: int, message: Message) -> Sequence[Action]: ...
 
-    def alive(self, call: int) -> Iterable[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         """The server has accepted the message of `call`, or has sent bytes in return that are not a message yet.
 
         It comes before the messages of the call and between them, not with each.
         """
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterable[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         """Nothing more arrives under `call`. `error` is None if it ended without one."""
 
-    def woke(self, timer: str) -> Iterable[Action]: ...
+    def woke(self, timer: str) -> Sequence[Action]: ...
 
 
 class Around:
-    """Passes everything on to the relay `inner`, and reviews the actions that come back."""
+    """Passes everything on to the relay `inner`, and hands back its actions."""
 
     def __init__(self, inner: Relay) -> None:
         self._inner = inner
 
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        return self._inner.from_client(message)
+
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        return self._inner.from_server(call, message)
+
+    def alive(self, call: int) -> Sequence[Action]:
+        return self._inner.alive(call)
+
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
+        return self._inner.ended(call, error)
+
+    def woke(self, timer: str) -> Sequence[Action]:
+        return self._inner.woke(timer)
+
+
+class Reviewing(Around, ABC):
+    """Reviews the actions that come back from the relay `inner`."""
+
+    def from_client(self, message: Message) -> Sequence[Action]:
         return self._review(self._inner.from_client(message))
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         return self._review(self._inner.from_server(call, message))
 
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         return self._review(self._inner.alive(call))
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         return self._review(self._inner.ended(call, error))
 
-    def woke(self, timer: str) -> Iterator[Action]:
+    def woke(self, timer: str) -> Sequence[Action]:
         return self._review(self._inner.woke(timer))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        return iter(actions)
+    @abstractmethod
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """The `actions` of the inner relay as this one hands them back: themselves, if none concerns it."""

@@ -4,17 +4,29 @@ Their replies come one by one, as that revision allows. A batch from the server 
 splits it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from mcp_auth_bridge.errors import OurProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Malformed, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import (
+    BATCH,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Malformed,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    collected,
+)
 from mcp_auth_bridge.relay.envelope import result_of, split_batch
 
 _REVISION = "2025-03-26"
 
 
-class Batches(Around):
+class Batches(Reviewing):
     """Wraps the relay that handles single messages."""
 
     def __init__(self, inner: Relay) -> None:
@@ -22,14 +34,14 @@ class Batches(Around):
         self._initialize: Message | None = None
         self._negotiated = False
 
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.BATCH:
-            yield from self._split(message)
-            return
-        if message.method == "initialize" and message.kind is Kind.REQUEST:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is BATCH:
+            return self._split(message)
+        if message.method == "initialize" and message.kind is REQUEST:
             self._initialize, self._negotiated = message, False
-        yield from self._review(self._inner.from_client(message))
+        return self._review(self._inner.from_client(message))
 
+    @collected
     def _split(self, batch: Message) -> Iterator[Action]:
         try:
             parts = self._parts(batch)
@@ -37,7 +49,7 @@ class Batches(Around):
             yield ToClient(replies.malformed(malformed))
             return
         for part in parts:
-            if part.method == "initialize" and part.kind is Kind.REQUEST:
+            if part.method == "initialize" and part.kind is REQUEST:
                 yield Fail(part, OurProtocolError("initialize must not be part of a batch"))
             else:
                 yield from self._review(self._inner.from_client(part))
@@ -50,13 +62,14 @@ class Batches(Around):
             raise Malformed(-32600, "the batch is empty")
         return parts
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        for action in actions:
-            if self._initialize is not None and isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
-                self._note_revision(self._initialize, action.message)
-            yield action
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        if self._initialize is not None:
+            for action in actions:
+                if type(action) is ToClient and action.message.kind is REPLY:
+                    self._note_revision(action.message)
+        return actions
 
-    def _note_revision(self, initialize: Message, reply: Message) -> None:
-        if reply.key == initialize.key:
+    def _note_revision(self, reply: Message) -> None:
+        if self._initialize is not None and reply.key == self._initialize.key:
             self._initialize = None
             self._negotiated = replies.members(result_of(reply)).get("protocolVersion") == _REVISION

@@ -7,11 +7,11 @@ answers nothing at all, so its tool call would wait for 60 seconds. The answers 
 `ping` is answered here for every client: it asks whether this side is alive, and some clients never answer it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import REQUEST, Action, Kind, Message, Relay, Reviewing, ToClient, collected
 from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY
 
 _METHOD_NOT_FOUND = -32601
@@ -28,19 +28,21 @@ _NEEDED = {
 """The capability that a server's request needs, by method."""
 
 
-class ClientCapabilities(Around):
+class ClientCapabilities(Reviewing):
     """Wraps the relay of a legacy session."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
         self._declared: Mapping[str, Any] = {}  # Any: the client may declare any JSON
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == "initialize":
+        if message.kind is REQUEST and message.method == "initialize":
             self._declared = declared_in(message)
         yield from super().from_client(message)
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         answers: list[Message] = []
         for action in actions:
             match action:

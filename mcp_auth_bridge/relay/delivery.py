@@ -5,14 +5,28 @@ outcome is never repeated: the client gets the error and decides (docs/architect
 request is sent again is the policy of `retry_policy.py`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, Overdue, Sent
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Note, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    NOTHING,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Hangup,
+    Message,
+    Note,
+    Relay,
+    Reviewing,
+    ToServer,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.replies import notification, with_id
 from mcp_auth_bridge.relay.retry_policy import SoFar, last_of_several, pause_before_retry
 
@@ -87,7 +101,7 @@ class _Attempt(msgspec.Struct):
         return reply if self.asked is self.action.message else with_id(reply, self.action.message.id or b"null")
 
 
-class Delivery(Around):
+class Delivery(Reviewing):
     """Wraps the relay that makes a call for each message."""
 
     def __init__(self, inner: Relay, settings: RelaySettings) -> None:
@@ -96,43 +110,44 @@ class Delivery(Around):
         self._attempts: dict[int, _Attempt] = {}
         self._ticking = False
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
         elif message.method == "notifications/progress":
             self._note_progress(message.params.get("progressToken"))
-        is_reply = attempt is not None and message.kind is Kind.REPLY and message.key == attempt.asked.key
+        is_reply = attempt is not None and message.kind is REPLY and message.key == attempt.asked.key
         if attempt is not None and is_reply:
             del self._attempts[call]
             message = attempt.restored(message)
         if len(message.raw) <= self._settings.largest_message:
-            yield from self._review(self._inner.from_server(call, message))
-        elif is_reply:
-            yield from self._review(self._inner.ended(call, self._too_large_error(message)))
-        else:
-            yield Note(f"dropped: {self._too_large_error(message).message}")
+            return self._review(self._inner.from_server(call, message))
+        if is_reply:
+            return self._review(self._inner.ended(call, self._too_large_error(message)))
+        return [Note(f"dropped: {self._too_large_error(message).message}")]
 
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         if (attempt := self._attempts.get(call)) is not None:
             attempt.quiet = 0
-        yield from self._review(self._inner.alive(call))
+        return self._review(self._inner.alive(call))
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         attempt = self._attempts.get(call)
-        pause = pause_before_retry(attempt.so_far, error) if attempt is not None and error is not None else None
-        if attempt is not None and pause is not None:
-            attempt.failures += 1
-            if error is not None and error.sent is not Sent.NO:
-                attempt.known = attempt.asked
-            attempt.waiting = True
-            yield Wake(f"{_AGAIN_TIMER} {call}", pause)
-            return
-        self._attempts.pop(call, None)
-        if attempt is not None and attempt.known is not None and error is not None:
-            error = last_of_several(error)
-        yield from self._review(self._inner.ended(call, error))
+        if attempt is not None and error is not None:
+            pause = pause_before_retry(attempt.so_far, error)
+            if pause is not None:
+                attempt.failures += 1
+                if error.sent is not Sent.NO:
+                    attempt.known = attempt.asked
+                attempt.waiting = True
+                return [Wake(f"{_AGAIN_TIMER} {call}", pause)]
+            if attempt.known is not None:
+                error = last_of_several(error)
+        if attempt is not None:
+            del self._attempts[call]
+        return self._review(self._inner.ended(call, error))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, call = timer.partition(" ")
         if timer == _DEADLINE_TIMER:
@@ -146,17 +161,28 @@ class Delivery(Around):
         else:
             yield from self._review(self._inner.woke(timer))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
-            if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
-                self._attempts[action.call] = _Attempt(action, action.message)
-                yield from self._start_clock()
-            elif isinstance(action, ToServer) and action.message.method == _CANCELLED:
-                yield self._renamed(action)
-                continue
-            elif isinstance(action, Hangup):
+            if type(action) is ToServer or type(action) is Hangup:
+                return self._noted(actions)
+        return actions
+
+    def _noted(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """The `actions`, whose requests are under way from now on."""
+        noted: list[Action] = []
+        for action in actions:
+            if type(action) is ToServer:
+                if action.message.kind is REQUEST:
+                    self._attempts[action.call] = _Attempt(action, action.message)
+                    if not self._ticking:
+                        noted += self._start_clock()
+                elif action.message.method == _CANCELLED:
+                    noted.append(self._renamed(action))
+                    continue
+            elif type(action) is Hangup:
                 self._attempts.pop(action.call, None)
-            yield action
+            noted.append(action)
+        return noted
 
     def _renamed(self, cancellation: ToServer) -> ToServer:
         """`cancellation` with the id by which the server knows the request."""
@@ -173,12 +199,14 @@ class Delivery(Around):
             if token is not None and attempt.progress_token() == token:
                 attempt.quiet = 0
 
-    def _start_clock(self) -> Iterator[Action]:
+    def _start_clock(self) -> Sequence[Action]:
         """Let the clock tick while there are requests with a deadline."""
-        if not self._ticking and any(not attempt.is_endless for attempt in self._attempts.values()):
-            self._ticking = True
-            yield Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)
+        if self._ticking or all(attempt.is_endless for attempt in self._attempts.values()):
+            return NOTHING
+        self._ticking = True
+        return [Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)]
 
+    @collected
     def _tick(self) -> Iterator[Action]:
         self._ticking = False
         longest = self._settings.longest / self._settings.deadline * _TICKS
@@ -190,13 +218,14 @@ class Delivery(Around):
                 yield from self._cancel(attempt, self._overdue_error(attempt))
         yield from self._start_clock()
 
+    @collected
     def _cancel(self, attempt: _Attempt, error: Overdue) -> Iterator[Action]:
         """End a request as its client does, so that the server can stop working on it, and fail it with `error`."""
         request = attempt.action.message
         params = {"requestId": request.key, "reason": error.message}
         actions = self._inner.from_client(notification(_CANCELLED, params))
         if attempt.waiting and attempt.known is None:
-            actions = (action for action in actions if not isinstance(action, ToServer))  # it was never sent
+            actions = [action for action in actions if not isinstance(action, ToServer)]  # it was never sent
         yield from self._review(actions)
         yield Fail(request, error)
 

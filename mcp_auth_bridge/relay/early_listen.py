@@ -5,14 +5,26 @@ subscription stays open, and the relay makes it at the server later. The bridge'
 this relay adds the client's.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.list_results import CAPABILITIES
 from mcp_auth_bridge.relay.subscriptions import ACKNOWLEDGED, METHOD, SUBSCRIPTION, may_have_changed
 
@@ -31,7 +43,7 @@ class _Listening(msgspec.Struct):
     made: bool = True
 
 
-class EarlyListen(Around):
+class EarlyListen(Reviewing):
     """Wraps the relay that answers lists from memory, for a modern client."""
 
     def __init__(self, inner: Relay) -> None:
@@ -40,15 +52,17 @@ class EarlyListen(Around):
         self._pausing = False  # whether the next attempt has a timer
         self._pauses = Pauses()
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == METHOD and message.key not in self._listening:
+        if message.kind is REQUEST and message.method == METHOD and message.key not in self._listening:
             self._listening[message.key] = _Listening(message)
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             listening = self._listening.pop(message.cancelled_key, None)
             if listening is not None and not listening.made:
                 return
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == AGAIN:
             self._pausing = False
@@ -57,7 +71,8 @@ class EarlyListen(Around):
         else:
             yield from self._review(self._inner.woke(timer))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method) as told) if method in _CHANGES:
@@ -76,6 +91,7 @@ class EarlyListen(Around):
         listening = self._listening.get(request.key)
         return listening is not None and listening.request is request
 
+    @collected
     def _failed(self, listening: _Listening, failure: Fail) -> Iterator[Action]:
         error = failure.error
         if not may_pass(error):
@@ -88,6 +104,7 @@ class EarlyListen(Around):
             self._pausing = True
             yield Wake(AGAIN, self._pauses.after(error))
 
+    @collected
     def _make(self) -> Iterator[Action]:
         """Make the subscriptions at the server that it does not know of."""
         for listening in list(self._listening.values()):
@@ -95,12 +112,14 @@ class EarlyListen(Around):
                 listening.made = True
                 yield from self._review(self._inner.from_client(listening.request))
 
+    @collected
     def _acknowledge(self, listening: _Listening) -> Iterator[Action]:
         if not listening.acknowledged:
             listening.acknowledged = True
             wanted = {"notifications": _wanted(listening.request), "_meta": {SUBSCRIPTION: listening.request.key}}
             yield ToClient(replies.notification(ACKNOWLEDGED, wanted))
 
+    @collected
     def _acknowledged(self, told: Message) -> Iterator[Action]:
         """The server's acknowledgement. If the client had one before, it learns that it may have missed something."""
         listening = self._listening.get(_subscription(told))
@@ -112,6 +131,7 @@ class EarlyListen(Around):
             listening.acknowledged = True
         yield ToClient(told)
 
+    @collected
     def _changed(self, told: Message) -> Iterator[Action]:
         if _subscription(told) is not None:
             yield ToClient(told)

@@ -8,13 +8,28 @@ An error on the opening helps no user: most clients hide its text and never try 
 what is wrong, because users and models read it.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Remember,
+    Reviewing,
+    ToClient,
+    ToServer,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.greetings import DISCOVER, INITIALIZE, lists_in, proves_server
 from mcp_auth_bridge.relay.list_results import capability_of, empty_reply, is_list
@@ -23,7 +38,7 @@ QUICK = 0.3
 """Seconds that the server has for its reply if it is remembered."""
 
 
-class EarlyOpening(Around, ABC):
+class EarlyOpening(Reviewing):
     """Wraps the relay that opens the exchange with the server `name`; `memory` holds its last results, by method."""
 
     method: str
@@ -59,8 +74,9 @@ class EarlyOpening(Around, ABC):
         # The requests for lists that rely on the promise, by key.
         self._lists: dict[Hashable, Message] = {}
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == self.method and self._opening is None:
+        if message.kind is REQUEST and message.method == self.method and self._opening is None:
             self._opening = self._newest = message
             self._greeted, self._promised = False, frozenset()
             yield Wake(f"early {self.method}", QUICK if self._knows_server else self._patience(message))
@@ -69,19 +85,22 @@ class EarlyOpening(Around, ABC):
             return
         elif is_list(message) and self._promised:
             self._lists[message.key] = message
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._cancelled(message.cancelled_key)
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call in self._calls and message.kind is Kind.REPLY:
+        if call in self._calls and message.kind is REPLY:
             yield from self._learn(self._calls[call], result_of(message))
         yield from self._review(self._inner.from_server(call, message))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         self._calls.pop(call, None)
         yield from self._review(self._inner.ended(call, error))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != f"early {self.method}":
             yield from self._review(self._inner.woke(timer))
@@ -106,7 +125,8 @@ class EarlyOpening(Around, ABC):
         """The form in which the server's `result` of `method` is remembered."""
         return result
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToServer(call=call, message=Message(kind=Kind.REQUEST, method=method)):
@@ -128,6 +148,7 @@ class EarlyOpening(Around, ABC):
                 case _:
                     yield action
 
+    @collected
     def _replied(self, reply: Message) -> Iterator[Action]:
         if self._opening is not None and reply.key == self._opening.key:
             self._opening = None
@@ -155,6 +176,7 @@ class EarlyOpening(Around, ABC):
         if self._opening is not None and self._opening.method == DISCOVER and self._opening.key == key:
             self._opening = None  # `initialize` must not be cancelled, and gets its reply
 
+    @collected
     def _learn(self, method: str, result: bytes | None) -> Iterator[Action]:
         """Remember the server's description of itself."""
         if result is None or not proves_server(method, result):

@@ -29,7 +29,17 @@ class _Envelope(msgspec.Struct):
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Usual(msgspec.Struct):
+    """The same members of nearly all messages: the method is a text that msgspec reads."""
+
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    method: str | msgspec.UnsetType = msgspec.UNSET
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
 _decoder = msgspec.json.Decoder(_Envelope)
+_usual_decoder = msgspec.json.Decoder(_Usual)
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -38,14 +48,28 @@ def peek(line: bytes) -> Message:
 
     Raises `Malformed`, and `Excessive` for JSON that MCP clients may be unable to read.
     """
-    line = line.removeprefix(_BOM)
-    _check_utf8(line)
+    if not line.isascii():
+        line = line.removeprefix(_BOM)
+        _check_utf8(line)
     if (exceeded := exceeded_limit(line)) is not None:
         raise _excessive_error(line, exceeded)
     return _within_limits(line)
 
 
 def _within_limits(line: bytes) -> Message:
+    try:
+        found = _usual_decoder.decode(line)
+    except msgspec.DecodeError:
+        return _unusual(line)
+    if found.method is msgspec.UNSET:
+        return _reply(line, found)
+    if found.id is msgspec.UNSET:
+        return Message(Kind.NOTIFICATION, line, method=found.method)
+    return Message(Kind.REQUEST, line, _id(found.id), found.method)
+
+
+def _unusual(line: bytes) -> Message:
+    """The same for a batch, for an escape that msgspec refuses, and for all that is not a message."""
     start = line.lstrip(b" \t\r\n")[:1]
     if start == b"[":
         return Message(Kind.BATCH, line)
@@ -55,7 +79,22 @@ def _within_limits(line: bytes) -> Message:
         raise Malformed(_INVALID, "a JSON-RPC message is an object") from None
     except msgspec.DecodeError:
         envelope = _with_lone_surrogates(line)
-    return _message(line, envelope)
+    if envelope.method is msgspec.UNSET:
+        return _reply(line, envelope)
+    method = bytes(envelope.method)
+    if method[:1] != b'"':
+        raise Malformed(_INVALID, "the method is not a string", _id(envelope.id, b"null"))
+    if envelope.id is msgspec.UNSET:
+        return Message(Kind.NOTIFICATION, line, method=json.loads(method))
+    return Message(Kind.REQUEST, line, _id(envelope.id), json.loads(method))
+
+
+def _reply(line: bytes, envelope: _Envelope | _Usual) -> Message:
+    is_result = envelope.error is msgspec.UNSET
+    if is_result and envelope.result is msgspec.UNSET:
+        # Without its id: it may be a broken reply, and an error with that id would seem to answer another request.
+        raise Malformed(_INVALID, "neither a request nor a response")
+    return Message(Kind.REPLY, line, _id(envelope.id, b"null"), None, is_result)
 
 
 def split_batch(batch: Message) -> list[Message]:
@@ -80,8 +119,6 @@ def result_of(reply: Message) -> bytes | None:
 
 
 def _check_utf8(line: bytes) -> None:
-    if line.isascii():
-        return
     decoder = _utf8_decoder()
     try:
         for start in range(0, len(line), _SLICE):  # decoded as a whole, a message may take four times its size
@@ -90,25 +127,10 @@ def _check_utf8(line: bytes) -> None:
         raise Malformed(_UNPARSABLE, "the message is not valid UTF-8") from None
 
 
-def _message(line: bytes, envelope: _Envelope) -> Message:
-    is_reply = envelope.result is not msgspec.UNSET or envelope.error is not msgspec.UNSET
-    if envelope.method is msgspec.UNSET:
-        if not is_reply:
-            # Without its id: it may be a broken reply, and an error with that id would seem to answer another request.
-            raise Malformed(_INVALID, "neither a request nor a response")
-        return Message(Kind.REPLY, line, id=_id(envelope, b"null"))
-    method = bytes(envelope.method)
-    if method[:1] != b'"':
-        raise Malformed(_INVALID, "the method is not a string", _id(envelope, b"null"))
-    if envelope.id is msgspec.UNSET:
-        return Message(Kind.NOTIFICATION, line, method=json.loads(method))
-    return Message(Kind.REQUEST, line, id=_id(envelope), method=json.loads(method))
-
-
-def _id(envelope: _Envelope, missing: bytes = b"") -> bytes:
+def _id(id_: msgspec.Raw | msgspec.UnsetType, missing: bytes = b"") -> bytes:
     """The raw id: a string or a number. MCP allows null in one place: an error for a message that could not be read."""
-    raw = missing if envelope.id is msgspec.UNSET else bytes(envelope.id)
-    if raw == missing or (len(raw) <= _ID_LIMIT and (raw[:1] == b'"' or raw.isdigit() or _is_finite(raw))):
+    raw = missing if id_ is msgspec.UNSET else bytes(id_)
+    if len(raw) <= _ID_LIMIT and (raw.isdigit() or raw == missing or raw[:1] == b'"' or _is_finite(raw)):
         return raw
     raise Malformed(_INVALID, f"the id is neither a string nor a number, or is longer than {_ID_LIMIT} bytes")
 
@@ -125,7 +147,7 @@ def _excessive_error(line: bytes, exceeded: str) -> Excessive:
     """
     try:
         envelope = _decoder.decode(line)
-        id_ = b"null" if envelope.method is msgspec.UNSET else _id(envelope, b"null")
+        id_ = b"null" if envelope.method is msgspec.UNSET else _id(envelope.id, b"null")
     except (msgspec.DecodeError, RecursionError):
         return Excessive(_UNPARSABLE, exceeded)
     except Malformed:

@@ -4,14 +4,14 @@ Nothing is answered from memory, not even `initialize`: an agent that sees tools
 And a failure does not become a tool result, which only a model would read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, Report, ToClient
+from mcp_auth_bridge.relay.base import REPLY, Action, Fail, Message, Relay, Report, Reviewing, ToClient, collected
 
 
-class Headless(Around):
+class Headless(Reviewing):
     """Wraps the whole relay."""
 
     def __init__(self, inner: Relay) -> None:
@@ -25,17 +25,20 @@ class Headless(Around):
         """The exit code of the last failure if the server has answered no request, else 0."""
         return 0 if self._served or self._last is None else self._last.exit_code
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         yield from self._review(self._noted(self._inner.from_server(call, message)))
 
-    def _noted(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _noted(self, actions: Sequence[Action]) -> Iterator[Action]:
         """The `actions`, before failures become replies: only a reply of the server's own shows that it serves."""
         for action in actions:
-            if isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
+            if isinstance(action, ToClient) and action.message.kind is REPLY:
                 self._served, self._reported = True, ()
             yield action
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, Fail):
                 yield from self._failed(action.error)
@@ -45,6 +48,7 @@ class Headless(Around):
             else:
                 yield action
 
+    @collected
     def _failed(self, error: BridgeError) -> Iterator[Action]:
         if isinstance(error, OurProtocolError):
             return  # the client's own mistake, or its way to find out the era

@@ -17,7 +17,7 @@ exact `requestState`. If the server asks for nothing, it gets the request after 
 Source: specification 2026-07-28, basic/patterns/mrtr.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -25,7 +25,21 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 from mcp_auth_bridge.relay.http_semantics import LATEST
 from mcp_auth_bridge.relay.input_requests import (
     CANCELLED,
@@ -75,7 +89,7 @@ class _Exchange(msgspec.Struct):
     opened: list[str] = []
 
 
-class InputRounds(Around):
+class InputRounds(Reviewing):
     """Wraps the relay that sends the requests. `numbers` are those of its questions to the client."""
 
     def __init__(self, inner: Relay, numbers: Iterator[int] | None = None) -> None:
@@ -102,17 +116,19 @@ class InputRounds(Around):
         # For the ids of questions and of repeated requests, and for exchanges.
         self._numbers = numbers or count(1)
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REPLY:
+        if message.kind is REPLY:
             if (question := self._questions.pop(message.key, None)) is not None:
                 yield from self._answered(question, message)
-        elif message.kind is Kind.NOTIFICATION and message.method == _CANCELLED:
+        elif message.kind is NOTIFICATION and message.method == _CANCELLED:
             yield from self._cancel(message)
         else:
-            if message.kind is Kind.REQUEST:
+            if message.kind is REQUEST:
                 self._requests[message.key] = message
             yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, number = timer.rpartition(" ")
         if name != _TIMER:
@@ -120,7 +136,8 @@ class InputRounds(Around):
         elif (exchange := self._exchanges.get(int(number))) is not None:
             yield from self._repeat(int(number), exchange)
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
@@ -136,6 +153,7 @@ class InputRounds(Around):
                 case _:
                     yield action
 
+    @collected
     def _replied(self, reply: Message) -> Iterator[Action]:
         request = self._requests.pop(reply.key, None)
         number = self._of_server.pop(reply.key, None)
@@ -153,6 +171,7 @@ class InputRounds(Around):
             for id_ in exchange.opened:
                 yield ToClient(replies.notification(_COMPLETE, {"elicitationId": id_}))
 
+    @collected
     def _begin_round(self, number: int, exchange: _Exchange, required: dict[str, Any]) -> Iterator[Action]:
         """Ask the client, or pause if there is nothing to ask. Any: JSON."""
         exchange.rounds += 1
@@ -199,6 +218,7 @@ class InputRounds(Around):
         identified = {"elicitationId": f"mcp-auth-bridge/{number}"} if known.is_by_url else {}
         return replies.request(known.method, {**known.params, **identified}, number)
 
+    @collected
     def _answered(self, question: Question, reply: Message) -> Iterator[Action]:
         number, name = question.number, question.name
         exchange = self._exchanges[number]
@@ -216,6 +236,7 @@ class InputRounds(Around):
         if not any(other.number == number for other in self._questions.values()):
             yield from self._repeat(number, exchange)
 
+    @collected
     def _repeat(self, number: int, exchange: _Exchange) -> Iterator[Action]:
         """Send the request again, with the responses and the state of this round."""
         changes: dict[Path, Any] = {
@@ -228,11 +249,13 @@ class InputRounds(Around):
         self._requests[exchange.sent.key] = exchange.sent
         yield from self._review(self._inner.from_client(exchange.sent))
 
+    @collected
     def _fail(self, number: int, error: BridgeError) -> Iterator[Action]:
         request = self._exchanges[number].request
         yield from self._give_up(number)
         yield Fail(request, error)
 
+    @collected
     def _cancel(self, cancelled: Message) -> Iterator[Action]:
         number = self._of_client.get(cancelled.cancelled_key)
         if number is not None:
@@ -241,6 +264,7 @@ class InputRounds(Around):
         self._requests.pop(cancelled.cancelled_key, None)
         yield from self._review(self._inner.from_client(cancelled))
 
+    @collected
     def _give_up(self, number: int) -> Iterator[Action]:
         """Tell both sides that an exchange has ended: the inner relay may still keep a task for it."""
         exchange = self._forget(number)

@@ -5,12 +5,27 @@ a request. So this module keeps a second record of the requests that wait, and o
 two entries a request, and is read after a fault only.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, internal_error
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, Report, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import (
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Hangup,
+    Message,
+    Relay,
+    Report,
+    ToClient,
+    ToServer,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import STREAM
 
+_CANCELLED = "notifications/cancelled"
 _TIMER = "isolation"
 _PATIENCE = 120.0
 """Seconds that a request may wait without a call after a fault. Without a fault it waits 105 at most: 45 for a login,
@@ -54,87 +69,99 @@ class Isolation:
         # The faults that were reported.
         self._known: set[str] = set()
 
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        cancelled = None
+        if message.kind is REQUEST:
             key = message.key
             self._open.setdefault(key, message)
             self._given_up.pop(key, None)
-        cancelled = self._take_cancelled(message)
+        elif message.method == _CANCELLED:
+            cancelled = self._take_cancelled(message)
         try:
-            yield from self._review(self._inner.from_client(message))
+            return self._review(self._inner.from_client(message))
         except Exception as bug:  # noqa: BLE001 - the purpose of this module
-            yield from self._report(error := internal_error(bug))
-            if message.kind is Kind.REQUEST:
-                yield from self._fail(message, error)
-            elif cancelled is not None:
-                self._never_answer(cancelled)
+            return self._fault_of_client(message, cancelled, bug)
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         try:
-            yield from self._review(self._inner.from_server(call, message))
+            return self._review(self._inner.from_server(call, message))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(error := internal_error(bug))
-            if message.kind is Kind.REPLY and call != STREAM:
-                yield from self._break_off(call, error)
+            return self._fault_of_server(call, message, bug)
 
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         try:
-            yield from self._review(self._inner.alive(call))
+            return self._review(self._inner.alive(call))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(internal_error(bug))
+            return self._report(internal_error(bug))
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._running.discard(call)
         try:
-            yield from self._review(self._inner.ended(call, error))
+            actions = self._review(self._inner.ended(call, error))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(why := internal_error(bug))
-            yield from self._answer_ended(call, why)
-        if call not in self._calls:
-            return
-        key = self._calls[call]
-        if key in self._open:
-            self._unanswered.setdefault(key, set()).add(call)
-        else:
-            del self._calls[call]
+            why = internal_error(bug)
+            actions = [*self._report(why), *self._answer_ended(call, why)]
+        if call in self._calls:
+            key = self._calls[call]
+            if key in self._open:
+                self._unanswered.setdefault(key, set()).add(call)
+            else:
+                del self._calls[call]
+        return actions
 
-    def woke(self, timer: str) -> Iterator[Action]:
+    def woke(self, timer: str) -> Sequence[Action]:
         if timer == _TIMER:
-            yield from self._look_again()
-            return
+            return self._look_again()
         try:
-            yield from self._review(self._inner.woke(timer))
+            return self._review(self._inner.woke(timer))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield Wake(timer, _AGAIN)
-            yield from self._report(internal_error(bug))
+            return [Wake(timer, _AGAIN), *self._report(internal_error(bug))]
+
+    @collected
+    def _fault_of_client(self, message: Message, cancelled: Hashable | None, bug: Exception) -> Iterator[Action]:
+        """The relay has raised `bug` on a message of the client's, which has `cancelled` this request."""
+        yield from self._report(error := internal_error(bug))
+        if message.kind is REQUEST:
+            yield from self._fail(message, error)
+        elif cancelled is not None:
+            self._never_answer(cancelled)
+
+    @collected
+    def _fault_of_server(self, call: int, message: Message, bug: Exception) -> Iterator[Action]:
+        yield from self._report(error := internal_error(bug))
+        if message.kind is REPLY and call != STREAM:
+            yield from self._break_off(call, error)
 
     def _take_cancelled(self, message: Message) -> Hashable | None:
         """The key of the request that `message` cancels, None if it cancels none. `initialize` cannot be cancelled."""
-        if message.kind is not Kind.NOTIFICATION or message.method != "notifications/cancelled":
-            return None
         request = self._open.get(message.cancelled_key)
         if request is None or request.method == "initialize":
             return None
         self._close(request.key)
         return request.key
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """Note the `actions`. They are handed on without the replies to requests that have one already."""
+        reviewed = actions
         for action in actions:
-            if isinstance(action, ToServer):
-                self._note_call(action)
-            elif isinstance(action, ToClient):
-                if action.message.kind is Kind.REPLY and not self._is_first_reply(action.message.key):
-                    continue
-            elif isinstance(action, Fail):
-                if not self._is_first_failure(action.request):
-                    continue
-            elif isinstance(action, Hangup):
-                self._running.discard(action.call)
-                self._calls.pop(action.call, None)
-            yield action
+            if not self._passes(action):
+                reviewed = [other for other in reviewed if other is not action]
+        return reviewed
+
+    def _passes(self, action: Action) -> bool:
+        if type(action) is ToServer:
+            self._note_call(action)
+        elif type(action) is ToClient:
+            return action.message.kind is not REPLY or self._is_first_reply(action.message.key)
+        elif type(action) is Fail:
+            return self._is_first_failure(action.request)
+        elif type(action) is Hangup:
+            self._running.discard(action.call)
+            self._calls.pop(action.call, None)
+        return True
 
     def _note_call(self, action: ToServer) -> None:
-        if action.message.kind is Kind.REQUEST:
+        if action.message.kind is REQUEST:
             self._running.add(action.call)
             self._calls.setdefault(action.call, action.message.key)  # a call that is made again may carry another id
 
@@ -160,6 +187,7 @@ class Isolation:
         key = request.key
         return self._open.get(key, request) is not request or self._is_first_reply(key)
 
+    @collected
     def _report(self, error: BridgeError) -> Iterator[Action]:
         """Report `error`, each place of a fault once, and watch from now on for requests that were lost."""
         if error.message not in self._known:
@@ -169,6 +197,7 @@ class Isolation:
             self._watching = True
             yield Wake(_TIMER, _PATIENCE)
 
+    @collected
     def _look_again(self) -> Iterator[Action]:
         """Answer the requests that have no running call now and had none at the last check: a fault has lost them."""
         at_work = {self._calls.get(call) for call in self._running}
@@ -179,15 +208,23 @@ class Isolation:
         self._doubtful = waiting
         yield Wake(_TIMER, _PATIENCE)
 
+    @collected
     def _fail(self, request: Message, error: BridgeError) -> Iterator[Action]:
-        """Answer `request`, during which the fault occurred, and end the calls that were already made for it."""
+        """Answer `request`, during which the fault occurred, and let the relay forget it: its calls were not made."""
         if self._open.get(request.key) is not request:
             return
-        for call in [call for call in self._running if self._calls.get(call) == request.key]:
-            yield from self._break_off(call, error)
-        if self._open.get(request.key) is request:
-            yield self._give_up(request, error)
+        yield self._give_up(request, error)
+        if request.method == "initialize":
+            return  # it cannot be cancelled
+        cancelled = replies.notification(_CANCELLED, {"requestId": request.key})
+        try:
+            actions = self._inner.from_client(cancelled)
+        except Exception as bug:  # noqa: BLE001 - as above
+            yield from self._report(internal_error(bug))
+        else:
+            yield from self._review([action for action in actions if not _is_cancellation(action)])
 
+    @collected
     def _break_off(self, call: int, error: BridgeError) -> Iterator[Action]:
         """End `call` and tell the relay, which knows best which requests wait for it."""
         key = self._calls.get(call)
@@ -199,6 +236,7 @@ class Isolation:
             yield from self._report(internal_error(bug))
         yield from self._answer_ended(call, error, key)
 
+    @collected
     def _answer_ended(self, call: int, error: BridgeError, key: Hashable = None) -> Iterator[Action]:
         """Answer the request of `call`, which has ended, unless the relay has answered it or continues it."""
         request = self._open.get(self._calls.pop(call, key))
@@ -214,3 +252,7 @@ class Isolation:
         self._given_up[key] = None
         if len(self._given_up) > _MOST_GIVEN_UP:
             del self._given_up[next(iter(self._given_up))]
+
+
+def _is_cancellation(action: Action) -> bool:
+    return isinstance(action, ToServer) and action.message.method == _CANCELLED

@@ -4,7 +4,6 @@ Parsers set limits of their own, or crash: serde_json stops at a depth of 128, P
 about 1,000 levels. A message that the bridge can read but the MCP client cannot would be lost silently.
 """
 
-import re
 from collections.abc import Iterator
 
 DEEPEST = 128
@@ -14,11 +13,13 @@ LONGEST_NUMBER = 1000
 """The most digits in a row."""
 
 _SLICE = 64 * 1024  # bytes that are scanned at once; a scan needs about as much memory besides the message
+_SHORT = 16 * 1024  # bytes of a text in which all brackets are counted
 _STRIDE = 50
-_MAYBE_LONG = re.compile(rb"[0-9]{%d}" % (LONGEST_NUMBER // _STRIDE))
+_MAYBE_LONG = b"0" * (LONGEST_NUMBER // _STRIDE)
 _DIGITS = bytes(ord("0" if byte in b"0123456789" else " ") for byte in range(256))
 _LONG = b"0" * (LONGEST_NUMBER + 1)
 _LEVELS = bytes.maketrans(b"{}", b"[]")
+_NOT_OPENING = bytes(byte for byte in range(256) if byte not in b"[{")
 _NO_LEVEL = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -28,13 +29,31 @@ def exceeded_limit(text: bytes) -> str | None:
     The first check is cheap and overestimates: it counts brackets, and looks for digits at every fiftieth byte. Only a
     text that fails it is scanned. `text` need not be valid JSON: the parser finds that out later.
     """
-    deep = text.count(b"[") + text.count(b"{") > DEEPEST
-    long = len(text) > LONGEST_NUMBER and _MAYBE_LONG.search(text[::_STRIDE]) is not None
-    if deep and _is_too_deep(text):
+    if len(text) <= 2 * DEEPEST:
+        return None  # nearly all calls: there is no room for more levels that are opened and closed
+    if _may_be_deep(text) and _is_too_deep(text):
         return f"the message is nested deeper than {DEEPEST} levels"
-    if long and _has_too_long_a_number(text):
+    if (
+        len(text) > LONGEST_NUMBER
+        and _MAYBE_LONG in text[::_STRIDE].translate(_DIGITS)
+        and _has_too_long_a_number(text)
+    ):
         return f"the message holds a number of more than {LONGEST_NUMBER} digits"
     return None
+
+
+def _may_be_deep(text: bytes) -> bool:
+    if len(text) <= _SHORT:
+        return len(text.translate(None, _NOT_OPENING)) > DEEPEST
+    found = 0  # a search for the next one is fifty times as fast for each byte, and slower for each that is found
+    for opening in (b"[", b"{"):
+        at = text.find(opening)
+        while at >= 0:
+            found += 1
+            if found > DEEPEST:
+                return True
+            at = text.find(opening, at + 1)
+    return False
 
 
 def _is_too_deep(text: bytes) -> bool:

@@ -1,21 +1,33 @@
 """Pings the server at an interval, for servers and proxies that drop idle connections. Off unless configured."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient, Wake
+from mcp_auth_bridge.relay.base import (
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    SessionOpened,
+    ToClient,
+    Wake,
+    collected,
+)
 
 _TIMER = "ping"
 _PING = replies.request("ping", {})
 
 
-class KeepAlive(Around):
+class KeepAlive(Reviewing):
     """Wraps the relay that keeps the session. Pings every `interval` seconds once a session is open."""
 
     def __init__(self, inner: Relay, interval: float) -> None:
         super().__init__(inner)
         self._interval = interval
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != _TIMER:
             yield from self._review(self._inner.woke(timer))
@@ -23,7 +35,8 @@ class KeepAlive(Around):
         yield Wake(_TIMER, self._interval)
         yield from self._review(self._inner.from_client(_PING))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key == _PING.key:

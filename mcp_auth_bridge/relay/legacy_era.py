@@ -5,18 +5,27 @@ was executed, so the request fails with `EraRefused`. Other refusals may mean a 
 again, and learns the era from the reply to its `initialize`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Sequence
 
 from mcp_auth_bridge.errors import EraRefused
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import (
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+)
 from mcp_auth_bridge.relay.era import UNSUPPORTED_VERSION, refused_request_error
 
 _CODE = b"%d" % UNSUPPORTED_VERSION
 _LONGEST_REFUSAL = 65536  # bytes; a longer reply is not a refusal, and is not decoded to find that out
 
 
-class LegacyEra(Around):
+class LegacyEra(Reviewing):
     """Wraps the relay that keeps a legacy session."""
 
     def __init__(self, inner: Relay) -> None:
@@ -25,25 +34,32 @@ class LegacyEra(Around):
         # The requests without a reply, by key.
         self._open: dict[Hashable, Message] = {}
 
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is REQUEST:
             self._open[message.key] = message
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
-        yield from self._review(self._inner.from_client(message))
+        return self._review(self._inner.from_client(message))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        reviewed = actions
         for action in actions:
-            if isinstance(action, Fail):
+            if type(action) is ToClient:
+                reply = action.message
+                request = self._open.pop(reply.key, None) if reply.kind is REPLY else None
+                if request is not None and _is_refused(reply):
+                    refused = Fail(request, EraRefused(refused_request_error(reply)))
+                    reviewed = [refused if other is action else other for other in reviewed]
+            elif type(action) is Fail:
                 self._open.pop(action.request.key, None)
-            elif isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
-                request = self._open.pop(action.message.key, None)
-                if request is not None and _is_refused(action.message):
-                    yield Fail(request, EraRefused(refused_request_error(action.message)))
-                    continue
-            yield action
+        return reviewed
 
 
 def _is_refused(reply: Message) -> bool:
     raw = reply.raw
-    return len(raw) <= _LONGEST_REFUSAL and _CODE in raw and replies.error_code(reply) == UNSUPPORTED_VERSION
+    return (
+        not reply.is_result
+        and len(raw) <= _LONGEST_REFUSAL
+        and _CODE in raw
+        and replies.error_code(reply) == UNSUPPORTED_VERSION
+    )

@@ -4,7 +4,7 @@ Each request carries the client's introduction from `initialize` in its `_meta`,
 answers requests that exist in one era only. The table of messages is in `legacy_to_modern.py`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mcp_auth_bridge.errors import (
@@ -16,7 +16,18 @@ from mcp_auth_bridge.errors import (
     quoted,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import (
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    collected,
+)
 from mcp_auth_bridge.relay.input_rounds import InputRounds
 from mcp_auth_bridge.relay.legacy_client import LegacyClient
 from mcp_auth_bridge.relay.listening import Listening
@@ -46,7 +57,7 @@ _FOR_CLIENTS = frozenset(
 """The notifications that a legacy client knows."""
 
 
-class LegacyRequests(Around):
+class LegacyRequests(Reviewing):
     """Wraps the relays of a modern server. `questions` are the numbers of questions to the client."""
 
     def __init__(self, inner: Relay, questions: Iterator[int] | None = None) -> None:
@@ -63,25 +74,29 @@ class LegacyRequests(Around):
         # The client's requests that the inner relay has, as they came, by key.
         self._running: dict[Hashable, Message] = {}
 
+    @collected
     def introduce(self, client: LegacyClient) -> Iterator[Action]:
         """From now on the requests are those of `client`."""
         self._client, self._level = client, None
         self._rounds.revision = client.revision
         yield from self._review(self._listening.introduce(client.meta))
 
+    @collected
     def listen(self, lists: Mapping[str, bool]) -> Iterator[Action]:
         """Listen to changes of the `lists`, fields of `subscriptions/listen`."""
         yield from self._review(self._listening.listen(lists))
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._request(message)
-        elif message.kind is Kind.REPLY or (
+        elif message.kind is REPLY or (
             message.method == _CANCELLED and self._running.pop(message.cancelled_key, None) is not None
         ):
             yield from self._review(self._inner.from_client(message))
         # The other notifications have no counterpart.
 
+    @collected
     def _request(self, request: Message) -> Iterator[Action]:
         method = request.method or ""
         if request.key in self._running:
@@ -108,7 +123,8 @@ class LegacyRequests(Around):
         meta = self._client.meta if self._level is None else {**self._client.meta, LEVEL_KEY: self._level}
         return {("params", "task"): REMOVED, **{("params", "_meta", key): value for key, value in meta.items()}}
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
@@ -120,6 +136,7 @@ class LegacyRequests(Around):
                 case _:
                     yield action
 
+    @collected
     def _replied(self, reply: Message) -> Iterator[Action]:
         request = self._running.pop(reply.key, None)
         if request is None:
@@ -132,6 +149,7 @@ class LegacyRequests(Around):
         except TheirProtocolError as error:
             yield Fail(request, error)
 
+    @collected
     def _failed(self, request: Message, error: BridgeError) -> Iterator[Action]:
         """Fail the request as it came: an outer relay may send it again."""
         original = self._running.pop(request.key, None)

@@ -8,7 +8,7 @@ calls in a session are a book of their own (`session_calls.py`). The states of t
 are a table (`session_state.py`), and so are the signs of a lost session (`session_loss.py`).
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator, Sequence
 
 from mcp_auth_bridge.errors import (
     BridgeError,
@@ -24,10 +24,13 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
     Action,
     Fail,
     Hangup,
-    Kind,
     Message,
     OpenStream,
     Relay,
@@ -35,6 +38,7 @@ from mcp_auth_bridge.relay.base import (
     ToClient,
     ToServer,
     Wake,
+    collected,
 )
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
@@ -50,6 +54,8 @@ REOPEN = "reopen"
 _OPENING_DEADLINE = 60.0  # seconds
 _OPENING = "opening"  # the timer of that deadline
 _INITIALIZED = "notifications/initialized"
+_OF_OPENING = ("initialize", _INITIALIZED)
+_UNCONFIRMED = (SessionState.GREETED, SessionState.UNCONFIRMED)
 _WITHOUT_SESSION = (SessionState.OPENING, SessionState.CLOSED)
 
 
@@ -78,50 +84,47 @@ class LegacySession:
         # The error with which a server has asked not to be asked again yet, None if it has not.
         self._told_to_wait: BridgeError | None = None
 
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.method == "initialize" and message.kind is Kind.REQUEST:
-            yield from self._begin(message)
-        elif self._state is SessionState.IDLE:
-            yield from self._before_initialize(message)
-        elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if self._state in IN_USE and message.method not in _OF_OPENING:
+            return self._calls.from_client(message)
+        if message.method == "initialize" and message.kind is REQUEST:
+            return self._begin(message)
+        if self._state is SessionState.IDLE:
+            return self._before_initialize(message)
+        if message.method == _INITIALIZED and message.kind is NOTIFICATION:
             self._handshake.confirmation = message
-            if self._state in (SessionState.GREETED, SessionState.UNCONFIRMED):
-                yield from self._confirm(message)
-        elif self._state in IN_USE:
-            yield from self._calls.from_client(message)
-        else:
-            yield from self._before_open(message)
+            return self._confirm(message) if self._state in _UNCONFIRMED else NOTHING
+        return self._calls.from_client(message) if self._state in IN_USE else self._before_open(message)
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         if call not in OWN:
-            yield from self._calls.from_server(call, message)
-        elif message.kind is not Kind.REPLY:
-            yield ToClient(message)
-        elif self._is_opened_by(call) and message.key == self._handshake.request.key:
-            yield from self._initialize_answered(message)
+            return self._calls.from_server(call, message)
+        if message.kind is not REPLY:
+            return [ToClient(message)]
+        is_opening = self._is_opened_by(call) and message.key == self._handshake.request.key
+        return self._initialize_answered(message) if is_opening else NOTHING
 
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         if call not in OWN:
-            yield from self._calls.alive(call)
-        elif self._state is SessionState.CONFIRMING and call == self._own_call:
-            # Some servers answer a notification with a stream that they leave open (phantom_mcp #24).
-            yield from self._confirmed()
+            return self._calls.alive(call)
+        # Some servers answer a notification with a stream that they leave open (phantom_mcp #24).
+        is_confirmed = self._state is SessionState.CONFIRMING and call == self._own_call
+        return self._confirmed() if is_confirmed else NOTHING
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         if call in OWN:
-            yield from self._own_call_ended(call, error)
-            return
+            return self._own_call_ended(call, error)
         if call == STREAM:
-            if isinstance(error, SessionLost) and self._state in IN_USE and self._calls.session.alive:
-                yield from self._open(SessionStep.REOPEN)
-            return
+            is_lost = isinstance(error, SessionLost) and self._state in IN_USE and self._calls.session.alive
+            return self._open(SessionStep.REOPEN) if is_lost else NOTHING
         if isinstance(error, SessionLost) and (made := self._calls.take(call)) is not None:
-            yield from self._session_refused(made, error)
-            return
-        yield from self._calls.ended(call, error)
+            return self._session_refused(made, error)
+        actions = self._calls.ended(call, error)
         if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state in IN_USE:
-            yield from self._close(error)
+            return [*actions, *self._close(error)]
+        return actions
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is SessionState.CLOSED:
             self._pauses.attempt()
@@ -143,6 +146,7 @@ class LegacySession:
     def _step(self, step: SessionStep) -> None:
         self._state = next_state(self._state, step)
 
+    @collected
     def _begin(self, initialize: Message) -> Iterator[Action]:
         if self._begun is not None and not self._begun.answered:
             yield Fail(initialize, OurProtocolError("an earlier initialize has not been answered yet"))
@@ -150,8 +154,9 @@ class LegacySession:
         self._begun = Handshake(initialize, initialize)
         yield from self._open(SessionStep.INITIALIZE)
 
+    @collected
     def _before_initialize(self, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.REQUEST:
+        if message.kind is not REQUEST:
             return
         if message.method == "ping":
             yield ToClient(replies.result(message, {}))
@@ -159,6 +164,7 @@ class LegacySession:
             # A dual-era client probes with `server/discover` and falls back to `initialize` on this error.
             yield Fail(message, MethodUnknown("the session starts with initialize"))
 
+    @collected
     def _open(self, step: SessionStep) -> Iterator[Action]:
         self._step(step)
         self._told_to_wait = None
@@ -166,24 +172,23 @@ class LegacySession:
         yield ToServer(self._own_call, self._handshake.offer)
         yield Wake(_OPENING, _OPENING_DEADLINE)
 
-    def _open_with_older(self, outcome: Message | BridgeError | None) -> Generator[Action, None, bool]:
-        """Open the session with an older revision if `outcome` calls for that. Returns whether it does."""
+    def _open_with_older(self, outcome: Message | BridgeError | None) -> Sequence[Action]:
+        """Open the session with an older revision if `outcome` calls for that. Nothing if it does not."""
         lower = with_older_revision(self._handshake.offer, outcome)
         if lower is None:
-            return False
+            return NOTHING
         self._handshake.offer = lower
-        yield from self._open(SessionStep.OFFER_OLDER)
-        return True
+        return self._open(SessionStep.OFFER_OLDER)
 
     def _is_opened_by(self, call: int) -> bool:
         return self._state is SessionState.OPENING and call == self._own_call
 
+    @collected
     def _initialize_answered(self, reply: Message) -> Iterator[Action]:
         result = result_of(reply)
-        if result is None and (yield from self._open_with_older(reply)):
-            return
         if result is None:
-            yield from self._close(EraRefused(refused_initialize_error(reply)))
+            refused = EraRefused(refused_initialize_error(reply))
+            yield from self._open_with_older(reply) or self._close(refused)
             return
         handshake = self._handshake
         is_first, handshake.answered = not handshake.answered, True
@@ -197,25 +202,29 @@ class LegacySession:
         elif handshake.skips_confirmation:
             yield from self._use_unconfirmed()
 
+    @collected
     def _confirm(self, confirmation: Message) -> Iterator[Action]:
         self._step(SessionStep.CONFIRM)
         self._own_call = self._numbers.take()
         yield ToServer(self._own_call, confirmation, self._calls.session.headers)
 
+    @collected
     def _use_unconfirmed(self) -> Iterator[Action]:
         """Let messages pass although the client has not confirmed: the server may refuse them, as without a bridge."""
         self._handshake.skips_confirmation = True
         self._step(SessionStep.SKIP_CONFIRMATION)
         yield from self._calls.release()
 
+    @collected
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if self._is_opened_by(call):
-            if not (yield from self._open_with_older(error)):
-                error = error or TheirProtocolError("the server ended its response to initialize without a reply")
-                yield from self._close(EraRefused(error) if may_mean_other_era(error) else error)
+            why = error or TheirProtocolError("the server ended its response to initialize without a reply")
+            refused = EraRefused(why) if may_mean_other_era(why) else why
+            yield from self._open_with_older(error) or self._close(refused)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
             yield from self._confirmed()
 
+    @collected
     def _confirmed(self) -> Iterator[Action]:
         """Use the session: whatever its outcome, the notification was sent before the first request."""
         self._step(SessionStep.OPEN)
@@ -223,6 +232,7 @@ class LegacySession:
         yield SessionOpened()
         yield from self._calls.release()
 
+    @collected
     def _close(self, error: BridgeError) -> Iterator[Action]:
         """Fail every request that waits for the session. Try again later if `error` may be temporary."""
         self._step(SessionStep.CLOSE)
@@ -236,15 +246,16 @@ class LegacySession:
             self._told_to_wait = error if requested_pause(error) else None
             yield Wake(REOPEN, self._pauses.after(error))
 
+    @collected
     def _before_open(self, message: Message) -> Iterator[Action]:
-        if message.method == "ping" and message.kind is Kind.REQUEST:
+        if message.method == "ping" and message.kind is REQUEST:
             yield ToClient(replies.result(message, {}))
-        elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
+        elif message.method == "notifications/cancelled" and message.kind is NOTIFICATION:
             yield from self._calls.cancel(message)
-        elif message.kind is Kind.REPLY and self._handshake.answered and self._state in _WITHOUT_SESSION:
+        elif message.kind is REPLY and self._handshake.answered and self._state in _WITHOUT_SESSION:
             return  # it is for the lost session: in the new one it would answer another request
         elif self._told_to_wait is not None:
-            if message.kind is Kind.REQUEST:
+            if message.kind is REQUEST:
                 yield Fail(message, self._told_to_wait)
         else:
             self._calls.wait(message)
@@ -253,6 +264,7 @@ class LegacySession:
             elif self._state is SessionState.GREETED:
                 yield from self._use_unconfirmed()
 
+    @collected
     def _session_refused(self, made: Made, error: SessionLost) -> Iterator[Action]:
         """The call `made` was refused in its session, which is or may be lost."""
         remedy = self._calls.remedy(made, error)

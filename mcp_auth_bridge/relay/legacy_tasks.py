@@ -12,7 +12,7 @@ The client's cancellation becomes `tasks/cancel`. Without the capability `tasks.
 called plainly, even if its own `taskSupport` says otherwise. Source: specification 2025-11-25, basic/utilities/tasks.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -20,7 +20,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
@@ -40,7 +40,7 @@ class _Task(msgspec.Struct):
     number: int
 
 
-class LegacyTasks(Around):
+class LegacyTasks(Reviewing):
     """Wraps the relay that makes the calls."""
 
     def __init__(self, inner: Relay, server: LegacyServer) -> None:
@@ -64,8 +64,9 @@ class LegacyTasks(Around):
         # For the ids of the requests and for the timers.
         self._numbers = count(1)
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._review(self._inner.from_client(self._as_task(message)))
         elif message.method == "notifications/cancelled" and message.cancelled_key in self._tasks:
             task = self._tasks.pop(message.cancelled_key)
@@ -74,6 +75,7 @@ class LegacyTasks(Around):
             self._requests.pop(message.cancelled_key, None)
             yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, number = timer.rpartition(" ")
         if name != _TIMER:
@@ -91,7 +93,8 @@ class LegacyTasks(Around):
             return rewrite(request, {("params", "task"): {}})
         return request
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._own:
@@ -106,6 +109,7 @@ class LegacyTasks(Around):
                 case _:
                     yield action
 
+    @collected
     def _answered(self, reply: Message, request: Message) -> Iterator[Action]:
         result = replies.members(result_of(reply))
         task = result.get("task")
@@ -122,6 +126,7 @@ class LegacyTasks(Around):
             if isinstance(tool, dict) and isinstance(name := tool.get("name"), str):
                 (self._tools.add if _needs_task(tool) else self._tools.discard)(name)
 
+    @collected
     def _begin(self, call: Message, created: dict[str, Any]) -> Iterator[Action]:
         """Wait for the task that the server has `created` for `call`. Any: JSON."""
         if not isinstance(id_ := created.get("taskId"), str):
@@ -130,6 +135,7 @@ class LegacyTasks(Around):
         task = self._tasks[call.key] = _Task(call, id_, next(self._numbers))
         yield from self._go_on(task, created)
 
+    @collected
     def _go_on(self, task: _Task, state: dict[str, Any]) -> Iterator[Action]:
         """Poll again if the task works, else get its result. Any: JSON."""
         if state.get("status") == "working":
@@ -137,11 +143,13 @@ class LegacyTasks(Around):
         else:
             yield from self._ask("tasks/result", task)
 
+    @collected
     def _ask(self, method: str, task: _Task) -> Iterator[Action]:
         request = replies.request(method, {"taskId": task.id}, next(self._numbers))
         self._own[request.key] = method, task
         yield from self._review(self._inner.from_client(request))
 
+    @collected
     def _own_answered(self, reply: Message, method: str, task: _Task) -> Iterator[Action]:
         result = result_of(reply)
         if self._tasks.get(task.call.key) is not task:
@@ -153,6 +161,7 @@ class LegacyTasks(Around):
         changes: dict[Path, Any] = {} if result is None else {("result", "_meta", _RELATED): REMOVED}
         yield ToClient(replies.with_id(rewrite(reply, changes), task.call.id or b"null"))
 
+    @collected
     def _fail(self, task: _Task, error: BridgeError) -> Iterator[Action]:
         if self._tasks.get(task.call.key) is task:
             del self._tasks[task.call.key]

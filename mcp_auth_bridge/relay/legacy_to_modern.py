@@ -24,7 +24,7 @@ Until the server is discovered the client's requests wait, as they do in `legacy
 """
 
 import enum
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -43,16 +43,18 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
+    REQUEST,
     Action,
-    Around,
     Fail,
     Kind,
     Message,
     Relay,
     Remember,
+    Reviewing,
     SessionOpened,
     ToClient,
     Wake,
+    collected,
     decoded,
 )
 from mcp_auth_bridge.relay.era import UNSUPPORTED_VERSION, is_modern
@@ -72,7 +74,7 @@ class _State(enum.Enum):
     CLOSED = "the server could not be discovered, or demands a login"
 
 
-class LegacyToModern(Around):
+class LegacyToModern(Reviewing):
     """Wraps the relays of a modern server, whose name is `name`.
 
     `questions` are the numbers of questions to the client: relays that take turns in one process share them.
@@ -117,8 +119,9 @@ class LegacyToModern(Around):
         # Whether the server has refused the very version that it names. It is asked for it once more.
         self._insisted = False
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._request(message)
         elif message.method == "notifications/initialized":
             is_first, self._confirmed = not self._confirmed, self._state is not _State.IDLE
@@ -127,12 +130,14 @@ class LegacyToModern(Around):
         elif message.method != _CANCELLED or self._waiting.pop(message.cancelled_key, None) is None:
             yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is _State.CLOSED:
             self._pauses.attempt()
             yield from self._open()
         yield from self._review(self._inner.woke(timer))
 
+    @collected
     def _request(self, request: Message) -> Iterator[Action]:
         if request.method == "initialize":
             yield from self._begin(request)
@@ -149,6 +154,7 @@ class LegacyToModern(Around):
             if self._state is _State.CLOSED:
                 yield from self._open()
 
+    @collected
     def _begin(self, initialize: Message) -> Iterator[Action]:
         if self._initialize is not None:
             yield Fail(initialize, OurProtocolError("an earlier initialize has not been answered yet"))
@@ -158,6 +164,7 @@ class LegacyToModern(Around):
         yield from self._review(self._requests.introduce(self._client))
         yield from self._open()
 
+    @collected
     def _open(self) -> Iterator[Action]:
         self._state, self._told_to_wait, old = _State.OPENING, None, self._discover
         discover = replies.request(DISCOVER, {})
@@ -167,7 +174,8 @@ class LegacyToModern(Around):
             yield from self._review(self._inner.from_client(cancelled))
         yield from self._review(self._inner.from_client(self._discover))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._is_discover(reply):
@@ -186,6 +194,7 @@ class LegacyToModern(Around):
     def _is_discover(self, message: Message) -> bool:
         return self._discover is not None and message.key == self._discover.key
 
+    @collected
     def _discovered(self, reply: Message) -> Iterator[Action]:
         self._discover = None
         if replies.error_code(reply) == UNSUPPORTED_VERSION and is_modern(reply) and not self._insisted:
@@ -212,10 +221,12 @@ class LegacyToModern(Around):
         for request in waiting.values():
             yield from self._review(self._inner.from_client(request))
 
+    @collected
     def _confirm(self) -> Iterator[Action]:
         yield SessionOpened()
         yield from self._review(self._requests.listen(self._lists))
 
+    @collected
     def _close(self, error: BridgeError) -> Iterator[Action]:
         """Fail every request that waits. Try again later if `error` may be temporary."""
         self._state = _State.CLOSED

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.base import REQUEST, Message
 from mcp_auth_bridge.relay.mcp_headers import version_of
 from mcp_auth_bridge.relay.rewriting import REMOVED, as_json, rewrite
 
@@ -28,7 +28,7 @@ COMPLETE: Mapping[str, Any] = {"resultType": "complete", "ttlMs": 0, "cacheScope
 
 def is_list(message: Message) -> bool:
     """Whether `message` asks for a page of a list."""
-    return message.kind is Kind.REQUEST and message.method in _FIELDS
+    return message.kind is REQUEST and message.method in _FIELDS
 
 
 def is_first_page(message: Message) -> bool:

@@ -14,7 +14,7 @@ gets each notification that it asked for, with its own id as the tag.
     another era                          the result that ends each listener, which may listen again
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -22,7 +22,19 @@ import msgspec
 
 from mcp_auth_bridge.errors import EraRefused, LimitExceeded
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient, Wake
+from mcp_auth_bridge.relay.base import (
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    SessionOpened,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.rewriting import rewrite
 from mcp_auth_bridge.relay.subscriptions import METHOD
@@ -61,7 +73,7 @@ class _Listener(msgspec.Struct):
         return {_TAG: self.request.key}
 
 
-class Listeners(Around):
+class Listeners(Reviewing):
     """Wraps the relay that makes the calls. `server` must be known once the first request comes."""
 
     def __init__(self, inner: Relay, server: LegacyServer) -> None:
@@ -85,14 +97,16 @@ class Listeners(Around):
         # Whether there has been a session, so that the next one replaces it.
         self._opened = False
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == METHOD:
+        if message.kind is REQUEST and message.method == METHOD:
             yield from self._listen(message)
         elif message.method == "notifications/cancelled" and message.cancelled_key in self._listeners:
             yield from self._leave(self._listeners.pop(message.cancelled_key))
         else:
             yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != _TIMER:
             yield from self._review(self._inner.woke(timer))
@@ -101,6 +115,7 @@ class Listeners(Around):
         self._asked = {}
         yield from self._acknowledge()
 
+    @collected
     def _listen(self, request: Message) -> Iterator[Action]:
         wanted = request.params.get("notifications")
         listener = self._listener(request, wanted if isinstance(wanted, dict) else {})
@@ -133,6 +148,7 @@ class Listeners(Around):
     def _is_heard(self, uri: str) -> bool:
         return any(uri in (listener.uris or ()) for listener in self._listeners.values())
 
+    @collected
     def _leave(self, listener: _Listener) -> Iterator[Action]:
         for uri in listener.uris or ():
             if not self._is_heard(uri):
@@ -143,6 +159,7 @@ class Listeners(Around):
     def _request(self, method: str, uri: str) -> Message:
         return replies.request(method, {"uri": uri}, next(self._numbers))
 
+    @collected
     def _acknowledge(self) -> Iterator[Action]:
         """Acknowledge the listeners for whose URIs the server has answered."""
         for listener in self._listeners.values():
@@ -151,7 +168,8 @@ class Listeners(Around):
                 params = {"_meta": listener.meta, "notifications": listener.filter}
                 yield ToClient(replies.notification(_ACKNOWLEDGED, params))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
@@ -168,6 +186,7 @@ class Listeners(Around):
                 case _:
                     yield action
 
+    @collected
     def _answered(self, key: Hashable, action: Action, *, took: bool) -> Iterator[Action]:
         """Pass on the answer to the client's request `key`. `took`: the server has carried it out."""
         uri = self._asked.pop(key, None)
@@ -181,6 +200,7 @@ class Listeners(Around):
                     listener.uris = [other for other in listener.uris or () if other != uri]
         yield from self._acknowledge()
 
+    @collected
     def _tell(self, message: Message) -> Iterator[Action]:
         """Tell the listeners that asked for it. A server may name a part of the resource that they know."""
         field = _CHANGES.get(message.method or "")
@@ -190,6 +210,7 @@ class Listeners(Around):
             if listener.acknowledged and heard:
                 yield ToClient(rewrite(message, {("params", "_meta", _TAG): listener.request.key}))
 
+    @collected
     def _session_opened(self) -> Iterator[Action]:
         """If the session replaces a lost one, notifications may be lost: all may have changed for the listeners."""
         for listener in self._listeners.values() if self._opened else ():
@@ -197,6 +218,7 @@ class Listeners(Around):
                 yield from _may_have_changed(listener)
         self._opened = True
 
+    @collected
     def _end_all(self) -> Iterator[Action]:
         """End the listeners in an orderly way: this relay gets no more notifications for them."""
         listeners, self._listeners = self._listeners, {}
@@ -205,6 +227,7 @@ class Listeners(Around):
             yield ToClient(replies.result(listener.request, {"resultType": "complete", "_meta": meta}))
 
 
+@collected
 def _may_have_changed(listener: _Listener) -> Iterator[Action]:
     for field in listener.lists:
         yield ToClient(replies.notification(f"notifications/{_LISTS[field]}/list_changed", {"_meta": listener.meta}))

@@ -16,7 +16,7 @@ The old one is cancelled once the new one is acknowledged. If the acknowledgemen
 Source: specification 2026-07-28, basic/patterns/subscriptions.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -25,7 +25,20 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, Overdue, RemoteError, quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 from mcp_auth_bridge.relay.rewriting import REMOVED, rewrite
 from mcp_auth_bridge.relay.subscriptions import METHOD
 
@@ -52,7 +65,7 @@ class _Opening(msgspec.Struct, frozen=True):
     changes: dict[Hashable, Message]
 
 
-class Listening(Around):
+class Listening(Reviewing):
     """Wraps the relay that sends the requests."""
 
     def __init__(self, inner: Relay) -> None:
@@ -85,6 +98,7 @@ class Listening(Around):
         # For the ids of the requests.
         self._numbers = count(1)
 
+    @collected
     def introduce(self, meta: Mapping[str, Any]) -> Iterator[Action]:
         """Begin for a client whose requests carry `meta`, and which is subscribed to nothing yet. Any: JSON."""
         self._meta, self._uris = meta, ()
@@ -92,6 +106,7 @@ class Listening(Around):
         if old is not None:
             yield from self._hang_up(old)
 
+    @collected
     def listen(self, lists: Mapping[str, bool]) -> Iterator[Action]:
         """Listen to the changes of `lists`, and to the client's URIs."""
         is_new = lists != self._lists or self._open is None
@@ -99,19 +114,21 @@ class Listening(Around):
         if is_new and self._opening is None:
             yield from self._advance(is_forced=True)
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method in (SUBSCRIBE, UNSUBSCRIBE):
+        if message.kind is REQUEST and message.method in (SUBSCRIBE, UNSUBSCRIBE):
             self._waiting[message.key] = message
             if self._opening is None:
                 yield from self._advance(is_forced=False)
             return
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             key = message.cancelled_key
             behind = self._opening.changes if self._opening is not None else {}
             if self._waiting.pop(key, None) is not None or behind.pop(key, None) is not None:
                 return
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _OPENING:
             if self._opening is not None:
@@ -126,7 +143,8 @@ class Listening(Around):
         else:
             yield from self._review(self._inner.woke(timer))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._is_own(reply.key):
@@ -146,6 +164,7 @@ class Listening(Around):
         own = (self._open, self._opening.request if self._opening is not None else None)
         return any(request is not None and request.key == key for request in own)
 
+    @collected
     def _advance(self, *, is_forced: bool) -> Iterator[Action]:
         """Open a stream for all that the client is to hear of now."""
         changes, self._waiting = self._waiting, {}
@@ -164,6 +183,7 @@ class Listening(Around):
             yield Wake(_OPENING, _PATIENCE)
             yield from self._review(self._inner.from_client(request))
 
+    @collected
     def _acknowledged(self, told: Message) -> Iterator[Action]:
         opening, params = self._opening, told.params
         meta = params.get("_meta")
@@ -185,6 +205,7 @@ class Listening(Around):
         if self._waiting or is_outdated:
             yield from self._advance(is_forced=is_outdated)
 
+    @collected
     def _confirm(self, changes: Mapping[Hashable, Message], uris: tuple[str, ...]) -> Iterator[Action]:
         """Answer the client's requests now that it is subscribed to `uris`."""
         for request in changes.values():
@@ -194,6 +215,7 @@ class Listening(Around):
             else:
                 yield ToClient(replies.result(request, {}))
 
+    @collected
     def _ended(self, key: Hashable, error: BridgeError | None) -> Iterator[Action]:
         """A stream is over. One that was open is opened again, another one if `error` may be temporary, or is None."""
         if self._opening is not None and self._opening.request.key == key:
@@ -204,6 +226,7 @@ class Listening(Around):
         if self._open is None and self._opening is None and is_temporary:
             yield Wake(_AGAIN, self._pauses.after(error))
 
+    @collected
     def _opening_failed(self, error: BridgeError) -> Iterator[Action]:
         opening, self._opening = self._opening, None
         for request in opening.changes.values() if opening is not None else ():
@@ -211,11 +234,13 @@ class Listening(Around):
         if self._waiting:
             yield from self._advance(is_forced=False)
 
+    @collected
     def _hang_up(self, request: Message) -> Iterator[Action]:
         yield from self._review(
             self._inner.from_client(replies.notification("notifications/cancelled", {"requestId": request.key}))
         )
 
+    @collected
     def _may_have_changed(self) -> Iterator[Action]:
         for field in self._lists:
             yield ToClient(replies.notification(f"notifications/{_LISTS[field]}/list_changed"))

@@ -5,11 +5,11 @@ that needs another level waits until the server has set it, or has taken too lon
 decides for each message whether the client gets it: the session's level only limits the messages of the server.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.modern_requests import LEVELS, level_in, meta_of
 
@@ -20,7 +20,7 @@ _METHOD = "logging/setLevel"
 _TIMER = "log level"
 
 
-class LogLevels(Around):
+class LogLevels(Reviewing):
     """Wraps the relay that makes the calls. `server` must be known once the first request comes."""
 
     def __init__(self, inner: Relay, server: LegacyServer) -> None:
@@ -47,8 +47,9 @@ class LogLevels(Around):
         # For the ids of the requests. `session_replay.py` counts upwards.
         self._numbers = count(-1, -1)
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and (level := level_in(meta_of(message))) is not None:
+        if message.kind is REQUEST and (level := level_in(meta_of(message))) is not None:
             yield from self._request(message, level)
             return
         if message.method == "notifications/cancelled":
@@ -57,6 +58,7 @@ class LogLevels(Around):
                 return  # the server does not know of it yet
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != _TIMER:
             yield from self._review(self._inner.woke(timer))
@@ -65,6 +67,7 @@ class LogLevels(Around):
             self._setting = None
             yield from self._settle()
 
+    @collected
     def _request(self, request: Message, level: int) -> Iterator[Action]:
         if self._server.offers("logging"):
             self._wanted[request.key] = level
@@ -73,6 +76,7 @@ class LogLevels(Around):
         else:
             yield from self._review(self._inner.from_client(request))
 
+    @collected
     def _settle(self) -> Iterator[Action]:
         """Set the level if it is another one than wanted, else let the requests go that wait for it."""
         if self._setting is not None:
@@ -88,7 +92,8 @@ class LogLevels(Around):
             for request in held.values():
                 yield from self._review(self._inner.from_client(request))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
@@ -98,6 +103,7 @@ class LogLevels(Around):
                 case _:
                     yield action
 
+    @collected
     def _answered(self, key: Hashable, action: Action) -> Iterator[Action]:
         if self._setting is not None and key == self._setting.key:
             self._setting = None

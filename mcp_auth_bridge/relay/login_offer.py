@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.base import REPLY, Message
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.rewriting import REMOVED, as_json, rewrite
 
@@ -54,7 +54,7 @@ def elicitation(name: str, address: str, number: int) -> Message:
 def is_answer(message: Message) -> bool:
     """Whether `message` of the client answers any `elicitation` of this kind. `input_rounds.py` sends others."""
     prefix = f'"{_ANNOUNCED}/'.encode()
-    return message.kind is Kind.REPLY and message.id is not None and message.id.startswith(prefix)
+    return message.kind is REPLY and message.id is not None and message.id.startswith(prefix)
 
 
 def is_accepted(answer: Message) -> bool:

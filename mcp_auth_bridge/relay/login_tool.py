@@ -1,21 +1,21 @@
 """Puts a tool that says how to sign in in place of the tools that cannot be listed without a login."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, StepUpRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Message, Relay, Reviewing, ToClient, collected
 from mcp_auth_bridge.relay.list_results import TOOLS, in_era_of, is_first_page
 from mcp_auth_bridge.urls import Purpose, gate
 
 _LONGEST = 24  # characters of the server's name
 
 
-class LoginTool(Around):
+class LoginTool(Reviewing):
     """Wraps the relay that answers lists from memory. `name` is the name of the server."""
 
     def __init__(self, inner: Relay, name: str) -> None:
@@ -33,18 +33,21 @@ class LoginTool(Around):
         # The error about the missing login, None if no login is known to be missing.
         self._missing: LoginRequired | None = None
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
         if self._listed and _calls(message, self._name):
             yield self._answer(message)
         else:
             yield from self._review(self._inner.from_client(message))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if error is None:
             self._missing = None  # without a login, nothing is sent to a server that has refused
         yield from self._review(self._inner.ended(call, error))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case Fail(request=request, error=LoginRequired() as error) if not isinstance(error, StepUpRequired):
@@ -77,4 +80,4 @@ def login_tool_name(server: str) -> str:
 
 
 def _calls(message: Message, tool: str) -> bool:
-    return message.kind is Kind.REQUEST and message.method == "tools/call" and message.params.get("name") == tool
+    return message.kind is REQUEST and message.method == "tools/call" and message.params.get("name") == tool

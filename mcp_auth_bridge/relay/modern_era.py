@@ -5,14 +5,26 @@ relay asks for `server/discover`, which every modern server must answer. If the 
 stands; if not, the request fails with `EraRefused`, and it was not executed.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import count
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown, Overdue
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.era import (
     DISCOVER,
     is_doubtful,
@@ -41,7 +53,7 @@ class _Withheld(msgspec.Struct):
     cause: BridgeError
 
 
-class ModernEra(Around):
+class ModernEra(Reviewing):
     """Wraps the relay of the modern era."""
 
     def __init__(self, inner: Relay) -> None:
@@ -62,13 +74,15 @@ class ModernEra(Around):
         # Whether a doubt has proven unfounded a short time ago.
         self._unfounded = False
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
             if self._withheld.pop(message.cancelled_key, None) is not None:
                 return  # it has ended below
         yield from self._send(message)
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _UNFOUNDED_TIMER:
             self._unfounded = False
@@ -78,14 +92,16 @@ class ModernEra(Around):
         else:
             yield from self._review(self._inner.woke(timer))
 
+    @collected
     def _send(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             self._open[message.key] = message
             if message.method == DISCOVER:
                 yield Wake(_SILENCE_TIMER, SILENCE)
         yield from self._review(self._inner.from_client(message))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._open:
@@ -96,6 +112,7 @@ class ModernEra(Around):
                 case _:
                     yield action
 
+    @collected
     def _replied(self, request: Message, action: ToClient) -> Iterator[Action]:
         reply = action.message
         if request.method == DISCOVER:
@@ -108,6 +125,7 @@ class ModernEra(Around):
         else:
             yield action
 
+    @collected
     def _failed(self, request: Message, action: Fail, error: BridgeError) -> Iterator[Action]:
         if request.method == DISCOVER and (may_mean_other_era(error) or _is_cut(error)):
             yield from self._disprove(request, error)
@@ -118,6 +136,7 @@ class ModernEra(Around):
         else:
             yield action
 
+    @collected
     def _silent(self, request: Message) -> Iterator[Action]:
         del self._open[request.key]
         cancelled = replies.notification("notifications/cancelled", {"requestId": request.key})
@@ -125,12 +144,14 @@ class ModernEra(Around):
         silence = f"the server did not answer {DISCOVER} within {SILENCE:g} seconds"
         yield from self._disprove(request, OutcomeUnknown(silence, "check that it speaks MCP"))
 
+    @collected
     def _withhold(self, withheld: _Withheld) -> Iterator[Action]:
         self._withheld[withheld.request.key] = withheld
         if self._proving is None:
             self._proving = replies.request(DISCOVER, {"_meta": META}, next(self._numbers))
             yield from self._send(self._proving)
 
+    @collected
     def _prove(self, request: Message, action: ToClient) -> Iterator[Action]:
         if request is not self._proving:
             yield action
@@ -139,6 +160,7 @@ class ModernEra(Around):
         yield Wake(_UNFOUNDED_TIMER, _UNFOUNDED)
         yield from self._pass_on()
 
+    @collected
     def _disprove(self, request: Message, cause: BridgeError) -> Iterator[Action]:
         """Fail all that waits for the proof, or the client's own `server/discover`: it belongs to the other era."""
         if request is not self._proving:
@@ -147,6 +169,7 @@ class ModernEra(Around):
         for withheld in self._take_withheld():
             yield Fail(withheld.request, EraRefused(withheld.cause))
 
+    @collected
     def _pass_on(self) -> Iterator[Action]:
         """Let the refusals stand."""
         yield from (withheld.action for withheld in self._take_withheld())

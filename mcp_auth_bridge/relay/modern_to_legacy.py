@@ -20,11 +20,24 @@ one that declares less is asked for no more than it declares.
 Source: specification 2026-07-28, basic/versioning; specification 2025-11-25, basic/lifecycle.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, ToServer
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    ToServer,
+    collected,
+)
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_server import LegacyServer, initialize_for
 from mcp_auth_bridge.relay.legacy_tasks import LegacyTasks
@@ -37,7 +50,7 @@ from mcp_auth_bridge.relay.parked_calls import ParkedCalls
 _DISCOVER = "server/discover"
 
 
-class ModernToLegacy(Around):
+class ModernToLegacy(Reviewing):
     """Wraps the relay that keeps the session. `entropy` returns that many random bytes."""
 
     def __init__(self, inner: Relay, entropy: Callable[[int], bytes]) -> None:
@@ -58,17 +71,19 @@ class ModernToLegacy(Around):
         # The `initialize` of each call that carries one.
         self._initializing: dict[int, Message] = {}
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             yield from self._request(message)
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
             if self._waiting.pop(message.cancelled_key, None) is None:
                 yield from self._review(self._inner.from_client(message))
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         sent = self._initializing.get(call)
-        if sent is not None and message.kind is Kind.REPLY and message.key == sent.key:
+        if sent is not None and message.kind is REPLY and message.key == sent.key:
             result = result_of(message)
             if result is not None:
                 self._server.learn(result)
@@ -76,10 +91,12 @@ class ModernToLegacy(Around):
         if self._server.is_known and self._waiting:
             yield from self._release()
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         self._initializing.pop(call, None)
         yield from self._review(self._inner.ended(call, error))
 
+    @collected
     def _request(self, request: Message) -> Iterator[Action]:
         if request.key in self._open:
             yield Fail(request, OurProtocolError("this id belongs to a request that is still running"))
@@ -93,6 +110,7 @@ class ModernToLegacy(Around):
                 self._waiting[request.key] = request
                 yield from self._open_session(request)
 
+    @collected
     def _open_session(self, first: Message) -> Iterator[Action]:
         """Open the session for `first`, unless that is under way. The confirmation follows the server's reply."""
         if self._opening is None:
@@ -100,6 +118,7 @@ class ModernToLegacy(Around):
             for message in (self._opening, INITIALIZED):
                 yield from self._review(self._inner.from_client(message))
 
+    @collected
     def _forward(self, request: Message) -> Iterator[Action]:
         if request.method == _DISCOVER:
             del self._open[request.key]
@@ -107,12 +126,14 @@ class ModernToLegacy(Around):
         else:
             yield from self._review(self._inner.from_client(request))
 
+    @collected
     def _release(self) -> Iterator[Action]:
         waiting, self._waiting = self._waiting, {}
         for request in waiting.values():
             yield from self._forward(request)
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToServer(message=Message(kind=Kind.REQUEST, method="initialize") as sent):
@@ -135,6 +156,7 @@ class ModernToLegacy(Around):
     def _opens(self, message: Message) -> bool:
         return self._opening is not None and message.key == self._opening.key
 
+    @collected
     def _fail_waiting(self, error: BridgeError) -> Iterator[Action]:
         waiting, self._waiting = self._waiting, {}
         for request in waiting.values():

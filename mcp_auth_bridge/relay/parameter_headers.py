@@ -5,19 +5,32 @@ relay learns from every `tools/list` that passes. If the server does not accept 
 did not run), the relay lists the tools anew, all pages, and makes the call once more.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer
+from mcp_auth_bridge.relay.base import (
+    NOTHING,
+    REPLY,
+    Action,
+    Hangup,
+    Message,
+    Note,
+    Relay,
+    Reviewing,
+    ToServer,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import LISTINGS, CallNumbers
 from mcp_auth_bridge.relay.mcp_headers import version_of
 from mcp_auth_bridge.relay.tool_headers import InvalidTool, ToolHeaders, result_in, without
 
 HEADER_MISMATCH = -32020
+
+_OF_TOOLS = ("tools/call", "tools/list")
 
 _MISMATCH_IN_JSON = b"%d" % HEADER_MISMATCH
 _LONGEST_REFUSAL = 65536  # bytes; a longer reply is not a refusal, and is not searched to find that out
@@ -47,7 +60,7 @@ class _Relisting(msgspec.Struct):
     pages: int = 0
 
 
-class ParameterHeaders(Around):
+class ParameterHeaders(Reviewing):
     """Wraps the relay that gives each request exactly one reply, inside the one that adds the headers of the era.
 
     `numbers` are those of its own calls.
@@ -77,36 +90,52 @@ class ParameterHeaders(Around):
         # The numbers of the calls that list tools.
         self._numbers = numbers or CallNumbers(LISTINGS)
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call in self._relistings and message.kind is Kind.REPLY:
-            yield from self._review_tools(call, message)
-        elif self._is_mismatch(call, message):
-            self._mismatches[call] = message
-        else:
-            if self._is_reply(call, message):
-                self._mismatches.pop(call, None)
-                if self._requests[call].method == "tools/list":
-                    message, notes = self._show(message, self._tools.learn(message))
-                    yield from notes
-            yield from self._review(self._inner.from_server(call, message))
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        if message.kind is REPLY:
+            if call in self._relistings:
+                return self._review_tools(call, message)
+            request = self._requests.get(call)
+            if request is not None and message.key == request.key:
+                return self._replied(call, request, message)
+        return self._review(self._inner.from_server(call, message))
 
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         relisting = self._relistings.get(call)  # the call that waits for the list is alive with it
-        yield from self._review(self._inner.alive(relisting.call if relisting is not None else call))
+        return self._review(self._inner.alive(relisting.call if relisting is not None else call))
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         if (relisting := self._relistings.pop(call, None)) is not None:
-            yield from self._give_up(relisting, error)
-        elif (mismatch := self._mismatches.pop(call, None)) is not None:
-            yield from self._relist(_Relisting(call, mismatch), None)
-        else:
-            self._requests.pop(call, None)
-            self._repeated.discard(call)
-            yield from self._review(self._inner.ended(call, error))
+            return self._give_up(relisting, error)
+        if (mismatch := self._mismatches.pop(call, None)) is not None:
+            return [self._relist(_Relisting(call, mismatch), None)]
+        self._requests.pop(call, None)
+        self._repeated.discard(call)
+        return self._review(self._inner.ended(call, error))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _replied(self, call: int, request: Message, reply: Message) -> Sequence[Action]:
+        """The server's `reply` to `request`, the `tools/call` or `tools/list` of `call`."""
+        if self._is_mismatch(call, request, reply):
+            self._mismatches[call] = reply
+            return NOTHING
+        self._mismatches.pop(call, None)
+        if request.method != "tools/list":
+            return self._review(self._inner.from_server(call, reply))
+        shown, notes = self._show(reply, self._tools.learn(reply))
+        return [*notes, *self._review(self._inner.from_server(call, shown))]
+
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
-            if isinstance(action, ToServer) and action.message.method in ("tools/call", "tools/list"):
+            if type(action) is ToServer:
+                if action.message.method in _OF_TOOLS:
+                    return self._reviewed(actions)
+            elif type(action) is Hangup:
+                return self._reviewed(actions)
+        return actions
+
+    @collected
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
+        for action in actions:
+            if isinstance(action, ToServer) and action.message.method in _OF_TOOLS:
                 self._requests[action.call] = action.message
                 yield self._with_headers(action)
                 continue
@@ -119,6 +148,7 @@ class ParameterHeaders(Around):
             return action
         return msgspec.structs.replace(action, headers={**action.headers, **own})
 
+    @collected
     def _forget(self, call: int) -> Iterator[Action]:
         """Forget `call`, which is hung up on, and stop listing the tools for it."""
         self._requests.pop(call, None)
@@ -128,21 +158,16 @@ class ParameterHeaders(Around):
             del self._relistings[own]
             yield Hangup(own)
 
-    def _is_reply(self, call: int, message: Message) -> bool:
-        request = self._requests.get(call)
-        return request is not None and message.kind is Kind.REPLY and message.key == request.key
-
-    def _is_mismatch(self, call: int, message: Message) -> bool:
+    def _is_mismatch(self, call: int, request: Message, reply: Message) -> bool:
         return (
-            len(message.raw) <= _LONGEST_REFUSAL
-            and _MISMATCH_IN_JSON in message.raw  # nearly no message
-            and self._is_reply(call, message)
-            and self._requests[call].method == "tools/call"
+            len(reply.raw) <= _LONGEST_REFUSAL
+            and _MISMATCH_IN_JSON in reply.raw  # nearly no message
+            and request.method == "tools/call"
             and call not in self._repeated
-            and replies.error_code(message) == HEADER_MISMATCH
+            and replies.error_code(reply) == HEADER_MISMATCH
         )
 
-    def _relist(self, relisting: _Relisting, cursor: Any) -> Iterator[Action]:
+    def _relist(self, relisting: _Relisting, cursor: Any) -> Action:
         """Request a page of tools. Any: the server's cursor is any JSON."""
         params = _metadata_of(self._requests[relisting.call])
         if cursor is not None:
@@ -150,8 +175,9 @@ class ParameterHeaders(Around):
         call = self._numbers.take()
         relisting.pages += 1
         self._relistings[call] = relisting
-        yield ToServer(call, replies.request("tools/list", params, -call))
+        return ToServer(call, replies.request("tools/list", params, -call))
 
+    @collected
     def _review_tools(self, own: int, message: Message) -> Iterator[Action]:
         relisting = self._relistings.pop(own)
         result = result_in(message)
@@ -162,11 +188,12 @@ class ParameterHeaders(Around):
         yield from notes
         cursor = result.get("nextCursor")
         if cursor is not None and relisting.pages < _MOST_PAGES:
-            yield from self._relist(relisting, cursor)
+            yield self._relist(relisting, cursor)
         else:
             self._repeated.add(relisting.call)
             yield self._with_headers(ToServer(relisting.call, self._requests[relisting.call]))
 
+    @collected
     def _give_up(self, relisting: _Relisting, error: BridgeError | None) -> Iterator[Action]:
         """End the call, because the tools cannot be listed: a login is missing, or else with the reply -32020."""
         del self._requests[relisting.call]

@@ -25,12 +25,24 @@ everything send all requests there. The relay takes the newest of the calls that
 before a parked one. The input reaches the right request in any case, because that has an id of its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mcp_auth_bridge.errors import BridgeError, InvalidParams
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    ToServer,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.exchange_notices import notice_for_client
 from mcp_auth_bridge.relay.exchanges import Exchange, Exchanges
@@ -62,7 +74,7 @@ _MOST_INPUTS = 100
 _TOO_MANY = -32603
 
 
-class ParkedCalls(Around):
+class ParkedCalls(Reviewing):
     """Wraps the relay of the session with `server`. `entropy` returns that many random bytes."""
 
     def __init__(self, inner: Relay, server: LegacyServer, entropy: Callable[[int], bytes]) -> None:
@@ -80,8 +92,9 @@ class ParkedCalls(Around):
         # The calls that carry the client's input, and the exchanges whose server asked for it.
         self._answering: dict[int, Exchange] = {}
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             state = state_of(message) if message.method in INTERACTIVE else None
             yield from self._begin(message) if state is None else self._resume(message, state)
         elif message.method == _CANCELLED:
@@ -89,9 +102,11 @@ class ParkedCalls(Around):
         else:
             yield from self._send(message)
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         yield from self._review(self._inner.from_server(call, message), call)
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         exchange = self._answering.pop(call, None)
         yield from self._review(self._inner.ended(call, error))
@@ -100,6 +115,7 @@ class ParkedCalls(Around):
             yield from self._send(_cancellation(exchange))
             yield from self._ended(exchange, error)
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, number = timer.rpartition(" ")
         if name == _ASK:
@@ -111,10 +127,12 @@ class ParkedCalls(Around):
         else:
             yield from self._review(self._inner.woke(timer))
 
+    @collected
     def _send(self, message: Message) -> Iterator[Action]:
         yield from self._review(self._inner.from_client(message))
 
-    def _review(self, actions: Iterable[Action], call: int = STREAM) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action], call: int = STREAM) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToServer(message=Message(kind=Kind.REQUEST) as sent):
@@ -133,9 +151,11 @@ class ParkedCalls(Around):
                 case _:
                     yield action
 
+    @collected
     def _begin(self, request: Message) -> Iterator[Action]:
         yield from self._send(self._exchanges.begin(request).sent)
 
+    @collected
     def _ended(self, exchange: Exchange, outcome: Message | BridgeError) -> Iterator[Action]:
         if not exchange.is_awaited:
             exchange.outcome = outcome
@@ -152,6 +172,7 @@ class ParkedCalls(Around):
             self._exchanges.end(exchange)
             yield modern_reply(request, answer, self._server.meta)
 
+    @collected
     def _asked(self, request: Message, sender: Exchange | None) -> Iterator[Action]:
         """Answer the server's `request`, or ask the client."""
         if request.method == "ping":
@@ -169,16 +190,19 @@ class ParkedCalls(Around):
             code = known or _TOO_MANY
         yield from self._send(refused(request, code))
 
+    @collected
     def _told(self, message: Message, sender: Exchange | None) -> Iterator[Action]:
         if message.method == _CANCELLED:
             self._exchanges.withdraw(message.cancelled_key)
         elif (notice := notice_for_client(message, sender, self._exchanges)) is not None:
             yield ToClient(notice)
 
+    @collected
     def _ask_soon(self, exchange: Exchange) -> Iterator[Action]:
         if exchange.is_awaited:
             yield Wake(f"{_ASK} {exchange.number}", _PAUSE)
 
+    @collected
     def _ask(self, exchange: Exchange) -> Iterator[Action]:
         """Pass the server's questions to the client, as far as its present request declares the capabilities."""
         inputs = {}
@@ -191,6 +215,7 @@ class ParkedCalls(Around):
         if inputs:
             yield from self._park(exchange, inputs)
 
+    @collected
     def _park(self, exchange: Exchange, inputs: dict[str, Any]) -> Iterator[Action]:
         """Answer the client's request with `inputs`. Any: JSON."""
         handle, number = self._states.issue(exchange)
@@ -200,6 +225,7 @@ class ParkedCalls(Around):
         yield Wake(f"{_EXPIRE} {number}", PATIENCE)
         yield from self._give_up(self._states.drop_oldest())
 
+    @collected
     def _resume(self, retry: Message, state: Any) -> Iterator[Action]:
         """Go on with a parked call. Any: the client's `requestState` is any JSON."""
         exchange = self._states.redeem(state, retry)
@@ -217,6 +243,7 @@ class ParkedCalls(Around):
         else:
             yield from self._answer(exchange, responses)
 
+    @collected
     def _answer(self, exchange: Exchange, responses: dict[str, dict[str, Any]]) -> Iterator[Action]:
         """Pass the client's `responses` on, and ask again for each that it left out. Any: any JSON."""
         for key in [key for key, request in exchange.inputs.items() if key in responses or request is None]:
@@ -228,6 +255,7 @@ class ParkedCalls(Around):
         if exchange.inputs:
             yield from self._ask_soon(exchange)
 
+    @collected
     def _ended_while_parked(self, exchange: Exchange, outcome: Message | BridgeError) -> Iterator[Action]:
         if exchange.lacks_consent and isinstance(outcome, Message):
             self._exchanges.end(exchange)
@@ -235,6 +263,7 @@ class ParkedCalls(Around):
         else:
             yield from self._ended(exchange, outcome)
 
+    @collected
     def _lacks_consent(self, exchange: Exchange, error: Message, visits: list[dict[str, Any]]) -> Iterator[Action]:
         """Ask the client to show the URLs `visits`, because the server answered `error`. Any: JSON."""
         if takes_urls(exchange.capabilities):
@@ -244,6 +273,7 @@ class ParkedCalls(Around):
         self._exchanges.end(exchange)
         yield ToClient(urls_not_declared(error))
 
+    @collected
     def _cancelled(self, message: Message) -> Iterator[Action]:
         """Cancel what the client cancels: a request, or the parked call that the request has led to."""
         exchange = self._exchanges.of_client(message.cancelled_key)
@@ -251,11 +281,13 @@ class ParkedCalls(Around):
             self._states.forget(exchange)
             yield from self._cancel(exchange, rewrite(message, {("params", "requestId"): exchange.sent.key}))
 
+    @collected
     def _give_up(self, exchange: Exchange | None) -> Iterator[Action]:
         """Cancel a parked call for which no retry came, or that is one too many."""
         if exchange is not None:
             yield from self._cancel(exchange, _cancellation(exchange))
 
+    @collected
     def _cancel(self, exchange: Exchange, notice: Message) -> Iterator[Action]:
         self._exchanges.end(exchange)
         if exchange.runs:

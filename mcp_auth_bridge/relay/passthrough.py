@@ -1,9 +1,9 @@
 """Forwards messages between a client and a server of one era. Reads only ids, and gives each request one reply."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Sequence
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError, OutcomeUnknown
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, ToClient, ToServer
+from mcp_auth_bridge.relay.base import NOTHING, REPLY, REQUEST, Action, Fail, Hangup, Message, ToClient, ToServer
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, CallNumbers
 
 
@@ -18,49 +18,49 @@ class Passthrough:
         self._calls: dict[Hashable, int] = {}
         self._numbers = numbers or CallNumbers(FORWARDED)
 
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
-            yield from self._request(message)
-            return
-        yield ToServer(self._numbers.take(), message)
-        if message.method == "notifications/cancelled":
-            yield from self._cancel(message)
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is REQUEST:
+            return [self._request(message)]
+        action = ToServer(self._numbers.take(), message)
+        return [action, *self._cancel(message)] if message.method == "notifications/cancelled" else [action]
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.REPLY:
-            yield ToClient(message)
-        elif call in self._requests and self._requests[call].key == message.key:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        if message.kind is REPLY:
+            request = self._requests.get(call)
+            if request is None or request.key != message.key:
+                return NOTHING  # it is foreign, late or a duplicate
             self._forget(call)
-            yield ToClient(message)
-        # Any other reply is foreign, late or a duplicate, and is dropped.
+        return [ToClient(message)]
 
-    def alive(self, call: int) -> Iterator[Action]:  # noqa: ARG002 - it sets no deadlines
-        yield from ()
+    def alive(self, call: int) -> Sequence[Action]:  # noqa: ARG002 - it sets no deadlines
+        return NOTHING
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         request = self._forget(call)
-        if request is not None:
-            unanswered = OutcomeUnknown("the server ended its response without a reply", "look before repeating it")
-            yield Fail(request, error or unanswered)
+        if request is None:
+            return NOTHING
+        unanswered = OutcomeUnknown("the server ended its response without a reply", "look before repeating it")
+        return [Fail(request, error or unanswered)]
 
-    def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers
-        yield from ()
+    def woke(self, timer: str) -> Sequence[Action]:  # noqa: ARG002 - it sets no timers
+        return NOTHING
 
-    def _request(self, message: Message) -> Iterator[Action]:
-        if message.key in self._calls:
-            yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
-            return
+    def _request(self, message: Message) -> Action:
+        key = message.key
+        if key in self._calls:
+            return Fail(message, OurProtocolError("this id belongs to a request that is still running"))
         call = self._numbers.take()
         self._requests[call] = message
-        self._calls[message.key] = call
-        yield ToServer(call, message)
+        self._calls[key] = call
+        return ToServer(call, message)
 
-    def _cancel(self, message: Message) -> Iterator[Action]:
+    def _cancel(self, message: Message) -> Sequence[Action]:
         """End the call of the request that the client cancelled. It is never answered."""
         call = self._calls.get(message.cancelled_key)
-        if call is not None:
-            self._forget(call)
-            yield Hangup(call)
+        if call is None:
+            return NOTHING
+        self._forget(call)
+        return [Hangup(call)]
 
     def _forget(self, call: int) -> Message | None:
         request = self._requests.pop(call, None)

@@ -8,7 +8,7 @@ The relay asks the server for a list only once at a time: a client that asks aga
 failure the relay asks again by itself until the server answers.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 import msgspec
@@ -17,17 +17,20 @@ from mcp_auth_bridge.errors import BridgeError, OurProtocolError, StoreError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away, may_be_wrong_url, may_pass
 from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
     Action,
-    Around,
     Fail,
     Kind,
     Message,
     Relay,
     Remember,
     Report,
+    Reviewing,
     SessionOpened,
     ToClient,
     Wake,
+    collected,
 )
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.greetings import DISCOVER, INITIALIZE, lists_in
@@ -63,7 +66,7 @@ class _Owed(msgspec.Struct):
     told: bytes | None
 
 
-class RememberedLists(Around):
+class RememberedLists(Reviewing):
     """Wraps the relay that opens the exchange with the server. `memory` holds the server's last results, by method."""
 
     def __init__(self, inner: Relay, memory: Mapping[str, bytes]) -> None:
@@ -105,22 +108,24 @@ class RememberedLists(Around):
         # The last failure that was written to the log.
         self._reported = ""
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and self._pending.waits(message.key):
+        if message.kind is REQUEST and self._pending.waits(message.key):
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
         if is_first_page(message):
             yield from self._ask(message)
             return
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             if self._pending.cancel(message.cancelled_key):
                 return
-        elif message.kind is Kind.REQUEST and message.method in (INITIALIZE, DISCOVER):
+        elif message.kind is REQUEST and message.method in (INITIALIZE, DISCOVER):
             self._opening = message.key
             if message.method == INITIALIZE:
                 self._owed, self._was_open = {}, False
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer in self._timers:
             yield from self._lose_patience(self._timers.pop(timer))
@@ -131,6 +136,7 @@ class RememberedLists(Around):
         else:
             yield from self._review(self._inner.woke(timer))
 
+    @collected
     def _ask(self, request: Message) -> Iterator[Action]:
         timer = f"list {next(self._numbers)}"
         self._timers[timer] = request
@@ -144,6 +150,7 @@ class RememberedLists(Around):
             return PATIENCE_WITH_THE_SLOW
         return PATIENCE_FOR_UNKNOWN_TOOLS if request.method == TOOLS and TOOLS not in self._memory else PATIENCE
 
+    @collected
     def _lose_patience(self, request: Message) -> Iterator[Action]:
         if self._pending.leave(request):
             yield self._stand_in(request, self._memory.get(request.method or "") or empty(request))
@@ -153,7 +160,8 @@ class RememberedLists(Around):
         self._owed[request.method or ""] = _Owed(request, result)
         return ToClient(in_era_of(request, replies.raw_result(request, result)))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._pending:
@@ -169,6 +177,7 @@ class RememberedLists(Around):
                 case _:
                     yield action
 
+    @collected
     def _listed(self, asked: PendingList, reply: Message) -> Iterator[Action]:
         method, result = asked.request.method or "", result_of(reply)
         self._heard = True
@@ -185,6 +194,7 @@ class RememberedLists(Around):
         yield from self._announce({capability_of(method)} if differs else set())
         yield from self._announce_the_rest()
 
+    @collected
     def _announce_the_rest(self) -> Iterator[Action]:
         """Let the client ask again for the lists that it has not got, unless they are on their way."""
         rest = [method for method in self._owed if method not in self._pending.methods]
@@ -192,16 +202,19 @@ class RememberedLists(Around):
             del self._owed[method]
         yield from self._announce({capability_of(method) for method in rest})
 
+    @collected
     def _session_opened(self) -> Iterator[Action]:
         self._heard = True
         if self._owed or self._was_open:
             yield from self._announce(self._offered)
         self._owed, self._was_open = {}, True
 
+    @collected
     def _announce(self, capabilities: Iterable[str]) -> Iterator[Action]:
         for capability in sorted(self._offered.intersection(capabilities)):
             yield ToClient(changed(capability))
 
+    @collected
     def _failed(self, asked: PendingList, error: BridgeError) -> Iterator[Action]:
         for request in asked.waiting:
             yield from self._answer(request, error)
@@ -209,6 +222,7 @@ class RememberedLists(Around):
             self._pausing = True
             yield Wake(AGAIN, self._pauses.after(error))
 
+    @collected
     def _answer(self, request: Message, error: BridgeError) -> Iterator[Action]:
         """Answer `request`, which failed with `error`: from memory, or with an empty list if nothing better is known.
 
@@ -229,6 +243,7 @@ class RememberedLists(Around):
         else:
             yield self._stand_in(request, known)
 
+    @collected
     def _ask_again(self) -> Iterator[Action]:
         """Repeat a request of the client under an id of its own, unless a list is on its way anyway."""
         if not self._owed or self._pending.are_late:

@@ -10,7 +10,7 @@
 The client's `notifications/cancelled` becomes `tasks/cancel`. Source: ext-tasks, specification/2026-07-28/tasks.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -18,7 +18,20 @@ import msgspec
 
 from mcp_auth_bridge.errors import RemoteError, TheirProtocolError, quoted
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 
 _CANCELLED = "notifications/cancelled"
 _META_PREFIX = "io.modelcontextprotocol/"
@@ -51,7 +64,7 @@ class _Task(msgspec.Struct):
     under_way: Message | None = None
 
 
-class RemoteTasks(Around):
+class RemoteTasks(Reviewing):
     """Wraps the relay that sends the requests."""
 
     def __init__(self, inner: Relay) -> None:
@@ -69,8 +82,9 @@ class RemoteTasks(Around):
         # For the tasks and the ids of requests.
         self._numbers = count(1)
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == "tools/call":
+        if message.kind is REQUEST and message.method == "tools/call":
             params = message.params if self._tasks else {}
             number = _number_in(params.get("requestState"))
             if (task := self._tasks.get(number)) is not None:
@@ -78,7 +92,7 @@ class RemoteTasks(Around):
                 yield from self._update(number, task, params.get("inputResponses"))
                 return
             self._calls[message.key] = message
-        elif message.kind is Kind.NOTIFICATION and message.method == _CANCELLED:
+        elif message.kind is NOTIFICATION and message.method == _CANCELLED:
             key = message.cancelled_key
             self._calls.pop(key, None)
             for number in [number for number, task in self._tasks.items() if task.request.key == key]:
@@ -86,6 +100,7 @@ class RemoteTasks(Around):
                 return
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, number = timer.rpartition(" ")
         if name != _TIMER:
@@ -94,7 +109,8 @@ class RemoteTasks(Around):
             task.polls += 1
             yield from self._ask(int(number), task, "tasks/get", {})
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._own:
@@ -111,6 +127,7 @@ class RemoteTasks(Around):
                 case _:
                     yield action
 
+    @collected
     def _call_replied(self, call: Message, reply: Message) -> Iterator[Action]:
         if replies.result_type(reply) != "task":
             yield ToClient(reply)
@@ -123,6 +140,7 @@ class RemoteTasks(Around):
             self._tasks[number] = _Task(call, result["taskId"])
             yield from self._follow(number, self._tasks[number], result)
 
+    @collected
     def _own_replied(self, number: int, reply: Message) -> Iterator[Action]:
         task = self._tasks.get(number)
         if task is None:
@@ -138,6 +156,7 @@ class RemoteTasks(Around):
         else:
             yield from self._follow(number, task, result if isinstance(result, dict) else {})
 
+    @collected
     def _follow(self, number: int, task: _Task, state: dict[str, Any]) -> Iterator[Action]:
         """Take the step that the `state` of the task calls for. Any: JSON."""
         task.poll = _interval(state.get("pollIntervalMs"))
@@ -170,6 +189,7 @@ class RemoteTasks(Around):
                     task.request, TheirProtocolError(f"the task of this tool call has the unknown status {words}")
                 )
 
+    @collected
     def _progress(self, task: _Task, said: Any) -> Iterator[Action]:
         """Report progress to a client that asked for it: some restart their timeout with each report. Any: any JSON."""
         meta = task.request.params.get("_meta")
@@ -179,12 +199,14 @@ class RemoteTasks(Around):
             progress = {"progressToken": token, "progress": task.polls, **words}
             yield ToClient(replies.notification("notifications/progress", progress))
 
+    @collected
     def _update(self, number: int, task: _Task, responses: Any) -> Iterator[Action]:
         """Any: JSON, the responses of the client."""
         given = responses if isinstance(responses, dict) else {}
         task.answered |= given.keys()
         yield from self._ask(number, task, "tasks/update", {"inputResponses": given})
 
+    @collected
     def _ask(self, number: int, task: _Task, method: str, params: dict[str, Any]) -> Iterator[Action]:
         """Any: JSON."""
         meta = task.request.params.get("_meta")
@@ -195,6 +217,7 @@ class RemoteTasks(Around):
         task.under_way = request
         yield from self._review(self._inner.from_client(request))
 
+    @collected
     def _cancel(self, number: int) -> Iterator[Action]:
         """Tell the server that nothing waits for the task any more."""
         task = self._tasks.pop(number)

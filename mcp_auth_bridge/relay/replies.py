@@ -100,6 +100,8 @@ def protocol_error(request: Message, error: BridgeError) -> Message:
 
 def error_code(reply: Message) -> int | None:
     """The code of an error reply, None for a result."""
+    if reply.is_result:
+        return None
     try:
         error = _error_decoder.decode(reply.raw).error
     except (msgspec.DecodeError, RecursionError):
@@ -143,7 +145,7 @@ def tool_text(request: Message, text: str, *, is_error: bool) -> Message:
 
 def _reply(id_: bytes, member: bytes, value: bytes) -> Message:
     raw = b'{"jsonrpc":"2.0","id":%b,"%b":%b}' % (id_, member, value)
-    return Message(Kind.REPLY, raw, id=id_)
+    return Message(Kind.REPLY, raw, id=id_, is_result=member == b"result")
 
 
 def members(raw: bytes | None) -> dict[str, Any]:

@@ -5,13 +5,27 @@ A request of the client may be several requests to the server, each with a progr
 """
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Relay, ToClient, ToServer
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    ToServer,
+    collected,
+)
 
 
-class RequestNotices(Around):
+class RequestNotices(Reviewing):
     """Wraps the relay that may send a request several times."""
 
     def __init__(self, inner: Relay) -> None:
@@ -26,8 +40,9 @@ class RequestNotices(Around):
         # The calls whose request is answered.
         self._answered: set[int] = set()
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             meta = message.params.get("_meta")
             token = _token_in(meta if isinstance(meta, dict) else {})
             if token is not None:
@@ -37,18 +52,21 @@ class RequestNotices(Around):
             self._forget(message.cancelled_key)
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.NOTIFICATION and call in self._answered:
+        if message.kind is NOTIFICATION and call in self._answered:
             return
-        if message.kind is Kind.REPLY:
+        if message.kind is REPLY:
             self._answered.add(call)
         yield from self._review(self._inner.from_server(call, message))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         self._answered.discard(call)
         yield from self._review(self._inner.ended(call, error))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToServer(call=call) | Hangup(call=call):

@@ -5,7 +5,7 @@ has changed, a login and the lack of one empty it. Source: specification 2026-07
 """
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -13,7 +13,20 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake, decoded
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+    decoded,
+)
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.envelope import result_of
 
@@ -55,7 +68,7 @@ class _Kept(msgspec.Struct, frozen=True):
     number: int
 
 
-class ResultCache(Around):
+class ResultCache(Reviewing):
     """Wraps the relay that sends the requests."""
 
     def __init__(self, inner: Relay) -> None:
@@ -73,6 +86,7 @@ class ResultCache(Around):
         # For the timers.
         self._numbers = count(1)
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
         asked = _asked_by(message)
         if asked is not None and (kept := self._kept.get(asked)) is not None:
@@ -80,15 +94,17 @@ class ResultCache(Around):
             return
         if asked is not None:
             self._open[message.key] = asked
-        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call == SIGN_IN:
             self._clear()
         yield from self._review(self._inner.ended(call, error))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, number = timer.rpartition(" ")
         if name != _TIMER:
@@ -97,7 +113,8 @@ class ResultCache(Around):
         for asked in [asked for asked, kept in self._kept.items() if kept.number == int(number)]:
             self._drop(asked)
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
@@ -112,6 +129,7 @@ class ResultCache(Around):
                         self._clear()  # the next login may be another user's
             yield action
 
+    @collected
     def _keep(self, asked: _Asked, result: bytes | None) -> Iterator[Action]:
         lifetime = _lifetime_of(result)
         if result is None or lifetime <= 0 or len(result) > _LARGEST:
@@ -148,7 +166,7 @@ class ResultCache(Around):
 
 def _asked_by(message: Message) -> _Asked | None:
     """The object of `message`, None if its result must not be kept: it is not a list or a read, or part of a round."""
-    if message.kind is not Kind.REQUEST or message.method not in _CACHEABLE:
+    if message.kind is not REQUEST or message.method not in _CACHEABLE:
         return None
     params = {name: value for name, value in message.params.items() if name != "_meta"}
     if "inputResponses" in params or "requestState" in params:

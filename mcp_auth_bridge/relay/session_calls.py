@@ -6,13 +6,24 @@ refusal is not an execution, so the call is made once more, unless the server ma
 """
 
 import enum
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, Sent, SessionDoubted, SessionLost
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, ToServer
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REPLY,
+    REQUEST,
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    Relay,
+    ToServer,
+    collected,
+)
 from mcp_auth_bridge.relay.retry_policy import REPEATABLE, last_of_several
 from mcp_auth_bridge.relay.session_state import McpSession
 
@@ -25,7 +36,7 @@ class Remedy(enum.Enum):
     NONE = "the refusal is the answer, and the session may be sound"
 
 
-class Made(NamedTuple):
+class Made(msgspec.Struct, frozen=True):
     """A call under way."""
 
     session: McpSession
@@ -57,53 +68,58 @@ class SessionCalls:
         # Whether a refusal came again in a new session, so that the server may mean something else by it.
         self._ambiguous = False
 
-    def from_client(self, message: Message) -> Iterator[Action]:
-        yield from self._in_session(self._inner.from_client(message))
+    def from_client(self, message: Message) -> Sequence[Action]:
+        return self._in_session(self._inner.from_client(message))
 
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        session = self._made[call].session if call in self._made else self.session
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        made = self._made.get(call)
+        session = self.session if made is None else made.session
         session.alive, session.doubted = True, False
-        yield from self._in_session(self._inner.from_server(call, message))
+        return self._in_session(self._inner.from_server(call, message))
 
-    def alive(self, call: int) -> Iterator[Action]:
-        yield from self._in_session(self._inner.alive(call))
+    def alive(self, call: int) -> Sequence[Action]:
+        return self._in_session(self._inner.alive(call))
 
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._made.pop(call, None)
-        yield from self._in_session(self._inner.ended(call, self._of_both_attempts(call, error)))
+        if self._repeated:
+            error = self._of_both_attempts(call, error)
+        return self._in_session(self._inner.ended(call, error))
 
-    def woke(self, timer: str) -> Iterator[Action]:
-        yield from self._in_session(self._inner.woke(timer))
+    def woke(self, timer: str) -> Sequence[Action]:
+        return self._in_session(self._inner.woke(timer))
 
-    def woke_without_session(self, timer: str) -> Iterator[Action]:
+    def woke_without_session(self, timer: str) -> Sequence[Action]:
         """As `woke`, while no session is open: there is nothing to cancel in it."""
-        actions = self._inner.woke(timer)
-        yield from self._in_session(action for action in actions if not _is_notification(action))
+        return self._in_session([action for action in self._inner.woke(timer) if not _is_notification(action)])
 
     def wait(self, message: Message) -> None:
         """Keep a message of the client's until `release`."""
         self._waiting.append(message)
 
+    @collected
     def release(self) -> Iterator[Action]:
         """Everything that waits for a session is sent in the present one."""
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             yield from self._in_session([item] if isinstance(item, ToServer) else self._inner.from_client(item))
 
+    @collected
     def fail_waiting(self, error: BridgeError) -> Iterator[Action]:
         """Everything that waits for a session ends with `error`."""
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             if isinstance(item, ToServer):
                 yield from self._in_session(self._inner.ended(item.call, error))
-            elif item.kind is Kind.REQUEST:
+            elif item.kind is REQUEST:
                 yield Fail(item, error)
 
+    @collected
     def cancel(self, message: Message) -> Iterator[Action]:
         """Forget the cancelled request, here or in the inner relay. It was not executed, so the server is not told."""
         target = message.cancelled_key
         for item in self._waiting:
-            if isinstance(item, Message) and item.kind is Kind.REQUEST and item.key == target:
+            if isinstance(item, Message) and item.kind is REQUEST and item.key == target:
                 self._waiting.remove(item)
                 return
         for action in self._inner.from_client(message):
@@ -122,9 +138,10 @@ class SessionCalls:
         if action.call in self._repeated or not is_worth_it:
             return Remedy.NONE
         # In a new session a reply would answer another request: servers count theirs from the start again.
-        repeatable = action.message.kind is not Kind.REPLY and (error.retry_safe or action.message.method in REPEATABLE)
+        repeatable = action.message.kind is not REPLY and (error.retry_safe or action.message.method in REPEATABLE)
         return Remedy.REPEAT if repeatable else Remedy.REOPEN
 
+    @collected
     def repeat(self, made: Made, error: SessionLost) -> Iterator[Action]:
         """Make a call that was refused with `error` again, in the present session."""
         self._repeated[made.action.call] = error.sent
@@ -135,6 +152,7 @@ class SessionCalls:
         self._repeated[made.action.call] = error.sent
         self._waiting.append(made.action)
 
+    @collected
     def refuse(self, made: Made, error: SessionLost) -> Iterator[Action]:
         """The refusal `error` is the answer: in the server's own words, if it has sent a reply."""
         call, message = made.action.call, made.action.message
@@ -166,16 +184,21 @@ class SessionCalls:
             return False
         return True
 
-    def _in_session(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _in_session(self, actions: Sequence[Action]) -> Sequence[Action]:
         """The inner relay's actions. Each POST gets the session's headers, and is remembered for a repetition."""
         for action in actions:
-            if isinstance(action, ToServer):
-                self._made[action.call] = Made(self.session, action)
-                yield msgspec.structs.replace(action, headers={**action.headers, **self.session.headers})
-                continue
-            if isinstance(action, Hangup):
-                self._drop(action.call)
-            yield action
+            if type(action) is ToServer or type(action) is Hangup:
+                return [self._noted(action) for action in actions]
+        return actions
+
+    def _noted(self, action: Action) -> Action:
+        if type(action) is ToServer:
+            self._made[action.call] = Made(self.session, action)
+            headers = {**action.headers, **self.session.headers} if action.headers else self.session.headers
+            return ToServer(action.call, action.message, headers)
+        if type(action) is Hangup:
+            self._drop(action.call)
+        return action
 
     def _drop(self, call: int) -> None:
         """Forget `call`: nothing waits for its reply any more."""
@@ -184,4 +207,4 @@ class SessionCalls:
 
 
 def _is_notification(action: Action) -> bool:
-    return isinstance(action, ToServer) and action.message.kind is Kind.NOTIFICATION
+    return isinstance(action, ToServer) and action.message.kind is NOTIFICATION

@@ -12,7 +12,7 @@ from collections.abc import Collection, Container
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, Sent, SessionDoubted, SessionLost
-from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.base import REQUEST, Message
 
 
 class Loss(enum.Enum):
@@ -176,7 +176,7 @@ _decoder = msgspec.json.Decoder(_ErrorReply)
 
 def refused_by_reply(reply: Message, request: Message, status: int, session_id: str) -> RefusedRequest:
     """The refusal of `request` by `reply`, which has an `error` and came with the HTTP `status`."""
-    own_id = request.kind is Kind.REQUEST and reply.key == request.key
+    own_id = request.kind is REQUEST and reply.key == request.key
     try:
         error = _decoder.decode(reply.raw).error
     except (msgspec.DecodeError, RecursionError):

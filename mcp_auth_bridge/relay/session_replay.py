@@ -3,19 +3,30 @@
 A client sets them once, and does not know that a new session has replaced its own.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient
+from mcp_auth_bridge.relay.base import (
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    SessionOpened,
+    ToClient,
+    collected,
+)
 
 _LEVEL = "logging/setLevel"
 _SUBSCRIBE = "resources/subscribe"
 _UNSUBSCRIBE = "resources/unsubscribe"
 
 
-class SessionReplay(Around):
+class SessionReplay(Reviewing):
     """Wraps the relay that keeps the session. The repeated requests have ids of their own; their replies end here."""
 
     def __init__(self, inner: Relay) -> None:
@@ -36,10 +47,11 @@ class SessionReplay(Around):
         # Whether the client's `initialize` has led to a session, so that the next one replaces it.
         self._opened = False
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method in (_LEVEL, _SUBSCRIBE, _UNSUBSCRIBE):
+        if message.kind is REQUEST and message.method in (_LEVEL, _SUBSCRIBE, _UNSUBSCRIBE):
             self._note(message)
-        elif message.kind is Kind.REQUEST and message.method == "initialize":
+        elif message.kind is REQUEST and message.method == "initialize":
             self._level, self._uris, self._opened = None, {}, False
         yield from self._review(self._inner.from_client(message))
 
@@ -52,7 +64,8 @@ class SessionReplay(Around):
         elif isinstance(uri, str):
             self._uris.pop(uri, None)
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._own:
@@ -67,12 +80,14 @@ class SessionReplay(Around):
                 case _:
                     yield action
 
+    @collected
     def _repeat_all(self) -> Iterator[Action]:
         if self._level is not None:
             yield from self._repeat(_LEVEL, {"level": self._level})
         for uri in self._uris:
             yield from self._repeat(_SUBSCRIBE, {"uri": uri})
 
+    @collected
     def _repeat(self, method: str, params: dict[str, Any]) -> Iterator[Action]:
         """Send a request of this relay to the new session. Any: the client's level is any JSON."""
         request = replies.request(method, params, next(self._numbers))

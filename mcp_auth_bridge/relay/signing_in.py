@@ -9,13 +9,26 @@ declared URL elicitation is asked to show it, once for each login; the calls sta
 once in the text of a failure, and so does one that declines, because a client without a user declines as well.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
 from mcp_auth_bridge.relay import login_offer, replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SignIn, ToClient, Wake
+from mcp_auth_bridge.relay.base import (
+    NOTIFICATION,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    SignIn,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.client_capabilities import declared_in, takes_urls
 from mcp_auth_bridge.relay.legacy_session import REOPEN
@@ -41,7 +54,7 @@ class _Held(msgspec.Struct):
     ticks: int = 0
 
 
-class SigningIn(Around):
+class SigningIn(Reviewing):
     """Wraps the relay of one era. `name` is the name of the server."""
 
     def __init__(self, inner: Relay, name: str) -> None:
@@ -74,23 +87,25 @@ class SigningIn(Around):
         # The addresses to which the user agreed, "" for none, by the key of the modern call that says so.
         self._answers: dict[Hashable, str] = {}
 
+    @collected
     def from_client(self, message: Message) -> Iterator[Action]:
         if login_offer.is_answer(message):
             yield from self._elicitation_answered(message)
             return
-        if message.kind is Kind.REQUEST and message.method == "initialize":
+        if message.kind is REQUEST and message.method == "initialize":
             self._takes_urls = takes_urls(declared_in(message))
-        if message.kind is Kind.REQUEST and message.key in self._held:
+        if message.kind is REQUEST and message.key in self._held:
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
-        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._made_again.discard(message.cancelled_key)
             if self._held.pop(message.cancelled_key, None) is not None:
                 return  # it was never executed, so the server needs no notice
-        if message.kind is Kind.REQUEST and (retry := login_offer.retry_in(message)):
+        if message.kind is REQUEST and (retry := login_offer.retry_in(message)):
             message, self._answers[message.key] = retry.request, retry.accepted
         yield from self._review(self._inner.from_client(message))
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call != SIGN_IN:
             yield from self._review(self._inner.from_server(call, message))
@@ -99,6 +114,7 @@ class SigningIn(Around):
         for waiting in list(self._held.values()):
             yield from self._offer(waiting)
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call != SIGN_IN:
             yield from self._review(self._inner.ended(call, error))
@@ -114,13 +130,15 @@ class SigningIn(Around):
             self._made_again.add(key)
             yield from self._review(self._inner.from_client(waiting.request))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _TIMER:
             yield from self._tick()
         else:
             yield from self._review(self._inner.woke(timer))
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case Fail(request=Message(method="tools/call") as request, error=LoginRequired() as why):
@@ -138,6 +156,7 @@ class SigningIn(Around):
         self._made_again.discard(key)
         self._answers.pop(key, None)
 
+    @collected
     def _hold(self, request: Message, why: LoginRequired) -> Iterator[Action]:
         if request.key in self._made_again:
             # A login that did not help once will not help the second time.
@@ -152,6 +171,7 @@ class SigningIn(Around):
             yield from self._offer(waiting)
         yield from self._start_clock()
 
+    @collected
     def _offer(self, waiting: _Held) -> Iterator[Action]:
         """Show the address of the login to the user of a held call: through the client if it can, else in a failure."""
         request, key = waiting.request, waiting.request.key
@@ -168,17 +188,20 @@ class SigningIn(Around):
             del self._held[key]
             yield ToClient(login_offer.input_required(request, self._name, self._address))
 
+    @collected
     def _elicitation_answered(self, answer: Message) -> Iterator[Action]:
         if answer.id == self._elicitation and not login_offer.is_accepted(answer):
             self._elicitation = b""  # the next call asks again: it may have been a client without a user
             for waiting in list(self._held.values()):
                 yield self._give_up(waiting, _NO_BROWSER)
 
+    @collected
     def _start_clock(self) -> Iterator[Action]:
         if self._held and not self._ticking:
             self._ticking = True
             yield Wake(_TIMER, _TICK)
 
+    @collected
     def _tick(self) -> Iterator[Action]:
         self._ticking = False
         for waiting in list(self._held.values()):
@@ -189,6 +212,7 @@ class SigningIn(Around):
                 yield from self._progress(waiting)
         yield from self._start_clock()
 
+    @collected
     def _progress(self, waiting: _Held) -> Iterator[Action]:
         """Report progress to a client that asked for it: some clients restart their timeout with each report."""
         meta = waiting.request.params.get("_meta")

@@ -3,14 +3,25 @@
 After a break the client is told once that everything it listens to may have changed, because notifications may be lost.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    REPLY,
+    Action,
+    Hangup,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    ToServer,
+    Wake,
+    collected,
+)
 
 METHOD = "subscriptions/listen"
 
@@ -27,16 +38,17 @@ class _Subscription(msgspec.Struct):
     pauses: Pauses = msgspec.field(default_factory=Pauses)
 
 
-class Subscriptions(Around):
+class Subscriptions(Reviewing):
     """Wraps the relay that sends the requests."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
         self._subscriptions: dict[int, _Subscription] = {}
 
+    @collected
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
-        if subscription is not None and message.kind is Kind.REPLY:
+        if subscription is not None and message.kind is REPLY:
             if message.key == subscription.opening.message.key:
                 del self._subscriptions[call]
         elif subscription is not None and message.method == ACKNOWLEDGED:
@@ -47,6 +59,7 @@ class Subscriptions(Around):
             subscription.acknowledged = True
         yield from self._review(self._inner.from_server(call, message))
 
+    @collected
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
         if subscription is not None and subscription.acknowledged and (error is None or is_away(error)):
@@ -55,6 +68,7 @@ class Subscriptions(Around):
         self._subscriptions.pop(call, None)
         yield from self._review(self._inner.ended(call, error))
 
+    @collected
     def woke(self, timer: str) -> Iterator[Action]:
         method, _, call = timer.partition(" ")
         if method != METHOD:
@@ -63,7 +77,8 @@ class Subscriptions(Around):
             subscription.pauses.attempt()
             yield subscription.opening
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    @collected
+    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.method == METHOD:
                 self._subscriptions[action.call] = _Subscription(action)
@@ -72,6 +87,7 @@ class Subscriptions(Around):
             yield action
 
 
+@collected
 def may_have_changed(request: Message) -> Iterator[Action]:
     """Tell the client that everything which `request` listens to may have changed."""
     wanted = request.params.get("notifications")

@@ -7,7 +7,7 @@ and refuses the requests of the server.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, EraRefused, MethodUnknown, RemoteError, TheirProtocolError, quoted
@@ -60,13 +60,13 @@ class OwnClient:
         # The replies that are awaited, by the key of the request.
         self._waiting: dict[Hashable, asyncio.Future[Message]] = {}
 
-        # The lines that the relay has yet to read.
-        self._lines: asyncio.Queue[bytes] = asyncio.Queue()
+        # The lines for the relay.
+        self._lines = _OwnLines()
 
         # Runs the relay.
         self._runner = RelayRunner(_RaisedFailures(relay, self._failed), remote, self, memory.save, _refuse_to_sign_in)
         # The task in which it runs.
-        self._relaying = asyncio.ensure_future(self._runner.run(self._queued_lines()))
+        self._relaying = asyncio.ensure_future(self._runner.run(self._lines))
 
     async def open(self) -> None:
         """Find out the era of the server, and open a session in the legacy era. Raises `BridgeError`.
@@ -112,10 +112,10 @@ class OwnClient:
 
     async def close(self) -> None:
         """Stop relaying. `Remote.close` ends the session at the server."""
-        self._lines.put_nowait(b"")
+        self._lines.say(b"")
         await self._relaying
 
-    async def write(self, raw: bytes) -> None:
+    def put(self, raw: bytes) -> None:
         """Take a message of the relay's, as its `ClientWriter`."""
         message = peek(raw)
         if message.kind is Kind.REQUEST:
@@ -124,6 +124,15 @@ class OwnClient:
             waiting.set_result(message)
         elif message.method == "notifications/progress":
             self._progress(message.params)
+
+    put_soon = put
+    congested = False
+
+    async def drained(self) -> None:
+        """At once: each message is taken when it comes."""
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """Never: this client stays to the end."""
 
     def use_frames(self) -> None:
         raise AssertionError("this client writes lines")
@@ -145,20 +154,32 @@ class OwnClient:
         self._write_line(replies.notification("notifications/cancelled", {"requestId": request.key}))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CANCELLING):
-                await self._lines.join()
+                await asyncio.sleep(0)  # for the line
                 await self._runner.idle()
 
     def _write_line(self, message: Message) -> None:
-        self._lines.put_nowait(one_line(message.raw) + b"\n")
-
-    async def _queued_lines(self) -> AsyncIterator[bytes]:
-        while line := await self._lines.get():
-            yield line
-            self._lines.task_done()
+        self._lines.say(one_line(message.raw) + b"\n")
 
     def _failed(self, request: Message, error: BridgeError) -> None:
         if (waiting := self._waiting.get(request.key)) and not waiting.done():
             waiting.set_exception(error)
+
+
+class _OwnLines:
+    """Gives lines to the relay, as its `ClientReader`, in order and never in the middle of its other work."""
+
+    def attach(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+
+    def say(self, line: bytes) -> None:
+        """Give `line`, b"" for the end, in the next round of the loop. The relay must have been started before."""
+        asyncio.get_running_loop().call_soon(lambda: self._take(line))
+
+    def pause(self) -> None:
+        """Nothing: what this client says is little, and it takes all answers."""
+
+    def resume(self) -> None:
+        """Nothing."""
 
 
 class _RaisedFailures(Around):

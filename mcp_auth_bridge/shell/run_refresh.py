@@ -38,7 +38,7 @@ class _RefreshHttp:
         method, headers, content = build_request(effect)
         fields = [(name.encode(), value.encode()) for name, value in headers.items()]
         with debug_log.timed("oauth", verb=method, url=f"{effect.url.origin}{effect.url.path}") as line:
-            answer = await self._pool.exchange(method, effect.url, fields, content or b"")
+            answer = await self._pool.exchange(self._pool.prepare(method, effect.url, fields), content or b"")
             line.add(status=answer.status)
             body = await answer.read(LARGEST_RESPONSE)
             line.add(said=refusal_text(answer.status, answer.header("content-type"), body, effect))

@@ -1,8 +1,7 @@
 """Runs a relay between the MCP client and the remote: one `match` over actions, one task for each call."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Protocol, TypeAlias
 
@@ -12,6 +11,7 @@ from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
     Hangup,
+    Kind,
     Malformed,
     Message,
     Note,
@@ -28,20 +28,68 @@ from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.console.client_lines import client_lines
+from mcp_auth_bridge.shell.console.client_lines import ClientLines
 from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
+from mcp_auth_bridge.shell.transports.swift import Swift
 
 Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
 
 
-class ClientWriter(Protocol):
-    """Writes messages to the MCP client, as in `shell/console/stdio.py`."""
+class ClientReader(Protocol):
+    """Reads chunks of the MCP client's stream, as in `shell/console/stdin.py`."""
 
-    async def write(self, raw: bytes) -> None: ...
+    def attach(self, take: Callable[[bytes], None]) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class ClientWriter(Protocol):
+    """Writes messages to the MCP client, as in `shell/console/stdout.py`."""
+
+    def put(self, raw: bytes) -> None: ...
+
+    def put_soon(self, raw: bytes) -> None: ...
+
+    @property
+    def congested(self) -> bool: ...
+
+    async def drained(self) -> None: ...
+
+    def when_gone(self, tell: Callable[[], None]) -> None: ...
 
     def use_frames(self) -> None: ...
+
+
+class _Call:
+    """A call of `runner` under way, as its transport sees it (`transports/swift.py`)."""
+
+    __slots__ = ("_heartbeat", "_number", "_runner")
+
+    def __init__(self, runner: "RelayRunner", number: int, message: Message) -> None:
+        self._runner = runner
+        self._number = number
+        self._heartbeat = Heartbeat.of(message, asyncio.get_running_loop().time())
+
+    @property
+    def congested(self) -> bool:
+        return self._runner.congested
+
+    def alive(self) -> None:
+        if self._heartbeat.is_due(asyncio.get_running_loop().time()):
+            self._runner.call_lives(self._number)
+
+    def arrived(self, messages: list[Message]) -> None:
+        self._runner.call_answered(self._number, messages)
+
+    async def deliver(self, message: Message) -> None:
+        await self._runner.received(self._number, message)
+
+    def goes_on(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return self._runner.start(self._number, work)
 
 
 class RelayRunner:
@@ -74,8 +122,11 @@ class RelayRunner:
         # Performs `SignIn`.
         self._sign_in = sign_in
 
-        # The tasks of the calls under way, by number.
-        self._calls: dict[int, asyncio.Task[None]] = {}
+        # The calls under way, by number: each has a task, or needs none so far.
+        self._calls: dict[int, asyncio.Task[None] | Swift] = {}
+
+        # Set at the end of each call; None while `idle` does not wait for it.
+        self._call_over: asyncio.Event | None = None
 
         # The timers that are set, by name.
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -83,57 +134,84 @@ class RelayRunner:
         # All tasks that run, those of the calls among them.
         self._tasks: set[asyncio.Task[None]] = set()
 
-        # Done when relaying has to end: the client does not read any more, or a task has raised.
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Done when relaying has to end: at the end of the client's stream, or when the client does not read any more.
+        # An exception is a fault of the bridge.
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, incoming: AsyncIterator[bytes]) -> None:
+    async def run(self, client: ClientReader) -> None:
         """Relay until the client ends its stream or can no longer be written to. Afterwards no task runs any more.
 
         Raises only exceptions that are faults of the bridge itself.
         """
-        reading = self._spawn(self._read(incoming))
+        lines = ClientLines(self._writer.use_frames)
+        self._writer.when_gone(self._end)
+        client.attach(lambda chunk: self._read(client, lines.feed(chunk), client.resume if chunk else self._end))
         try:
-            await asyncio.wait((reading, self._broken), return_when=asyncio.FIRST_COMPLETED)
-            if self._broken.done():
-                self._broken.result()
+            await self._over
         finally:
+            client.pause()
             await self._stop()
 
     async def idle(self) -> None:
         """Wait until no call is under way. The server's own stream does not count: it has no end."""
-        if calls := [task for call, task in self._calls.items() if call != STREAM]:
-            await asyncio.wait(calls)
+        while len(self._calls) > (STREAM in self._calls):
+            self._call_over = asyncio.Event()
+            await self._call_over.wait()
 
-    async def _read(self, incoming: AsyncIterator[bytes]) -> None:
-        async with contextlib.aclosing(client_lines(incoming, self._writer.use_frames)) as lines:
-            async for line in lines:
-                await self._take(line)
+    def _read(self, client: ClientReader, lines: Iterable[bytes | Malformed], proceed: Callable[[], None]) -> None:
+        """Take `lines`, then `proceed`. A client that does not read the bridge's answers to its lines has to wait.
 
-    async def _take(self, line: bytes | Malformed) -> None:
+        The answers to its calls wait elsewhere: until the client reads them, its lines may end them.
+        """
+        unread = iter(lines)
+        try:
+            for line in unread:
+                if self._take(line) and self._writer.congested:
+                    client.pause()
+                    self._spawn(self._read_when_drained(client, unread, proceed))
+                    return
+        except Exception as bug:  # noqa: BLE001 - `run` raises it
+            self._fail(bug)
+        else:
+            proceed()
+
+    async def _read_when_drained(
+        self, client: ClientReader, lines: Iterator[bytes | Malformed], proceed: Callable[[], None]
+    ) -> None:
+        await self._let_client_read()
+        self._read(client, lines, proceed)
+
+    def _take(self, line: bytes | Malformed) -> bool:
+        """Relay `line`. Returns whether that wrote something to the client."""
         try:
             message = _parse(line)
         except Malformed as malformed:
-            await self._write(replies.malformed(malformed))
+            answers = [replies.malformed(malformed)]
         except Exception as bug:  # noqa: BLE001 - it costs this line, and the client is told
             error = terminal.report_fault(bug)
-            await self._write(replies.malformed(Malformed(error.rpc_code, error.message)))
+            answers = [replies.malformed(Malformed(error.rpc_code, error.message))]
         else:
-            await self._perform(self._relay.from_client(message))
+            answers = self._do_all(self._relay.from_client(message))
+        self._write_all(answers)
+        return bool(answers)
 
     async def _perform(self, actions: Iterable[Action]) -> None:
-        await self._write_all(self._do_all(actions))
+        """Do `actions`, and wait while too much waits for the client: so a slow client slows the server."""
+        self._write_all(self._do_all(actions))
+        if self._writer.congested:
+            await self._let_client_read()
 
     def _do_all(self, actions: Iterable[Action]) -> list[Message]:
         """Do all actions but the writing at once. Returns the messages that have to be written to the client.
 
-        While a line waits for the client other tasks run, and a later decision of the relay, a hangup for example, must
-        not overtake an earlier one.
+        Nothing here waits: while a line waits for the client other tasks run, and a later decision of the relay, a
+        hangup for example, must not overtake an earlier one.
         """
         return [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]
 
-    async def _write_all(self, messages: Iterable[Message]) -> None:
+    def _write_all(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            await self._write(message)
+            self._write(message)
 
     def _do_contained(self, action: Action) -> Message | None:
         """Do `action`. An exception costs this one action."""
@@ -152,7 +230,7 @@ class RelayRunner:
                 debug_log.event("relay.fails", method=request.method or "", **debug_log.failure(error))
                 return replies.failure(request, error)
             case ToServer(call=call, message=message, headers=headers):
-                self._start(call, partial(self._post, call, message, headers))
+                self._send(call, message, headers)
             case OpenStream(headers=headers):
                 self._hang_up(STREAM)
                 self._calls[STREAM] = self._spawn(self._listen(headers))
@@ -163,38 +241,86 @@ class RelayRunner:
                 debug_log.event("relay.waits", what=timer, seconds=seconds)
                 self._set_timer(timer, seconds)
             case Remember(method=method, result=result):
-                # After the client has its reply: what is remembered waits for the disk. The loop reports an exception.
-                asyncio.get_running_loop().call_soon(self._remember, method, result)
+                # After the client has its reply, which may leave at the end of this round: what is remembered waits for
+                # the disk. The loop reports an exception.
+                loop = asyncio.get_running_loop()
+                loop.call_soon(loop.call_soon, self._remember, method, result)
             case SignIn():
-                self._start(SIGN_IN, partial(self._sign_in, self._announce))
+                self.start(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
 
-    async def _write(self, message: Message) -> None:
+    def _write(self, message: Message) -> None:
+        # The reply of the only call leaves at once. Beside other calls, and in a stream, more may come in this round of
+        # the loop.
+        alone = message.kind is Kind.REPLY and len(self._calls) - (STREAM in self._calls) < 2
         try:
-            await self._writer.write(message.raw)
+            (self._writer.put if alone else self._writer.put_soon)(message.raw)
         except OSError:
-            # The client has closed its end, which counts as the end of its stream.
-            if not self._broken.done():
-                self._broken.set_result(None)
+            self._end()
         except Exception as bug:  # noqa: BLE001 - `run` raises it: the client cannot be told anything any more
-            if not self._broken.done():
-                self._broken.set_exception(bug)
+            self._fail(bug)
 
-    async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
-        alive = partial(self._alive, call, Heartbeat.of(message, asyncio.get_running_loop().time()))
-        async with contextlib.aclosing(self._remote.post(message, headers, alive)) as messages:
-            async for received in messages:
-                await self._perform(self._relay.from_server(call, received))
-                del received  # a stream may stay open for long, and its last message may be large
+    async def _let_client_read(self) -> None:
+        try:
+            await self._writer.drained()
+        except OSError:
+            self._end()
 
-    def _alive(self, call: int, heartbeat: Heartbeat) -> None:
+    def _end(self) -> None:
+        """The client has ended its stream, or closed its end of the bridge's, which counts as the same."""
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _fail(self, bug: BaseException) -> None:
+        if not self._over.done():
+            self._over.set_exception(bug)
+
+    def _send(self, number: int, message: Message, headers: Mapping[str, str]) -> None:
+        """Send `message` as the call `number`, at once if possible, else in a task."""
+        call = _Call(self, number, message)
+        try:
+            swift = self._remote.at_once(message, headers, call)
+        except Exception as bug:  # noqa: BLE001 - it costs this call, whose end the relay has to hear of
+            self.start(number, partial(_fail, bug))
+            return
+        if swift is not None:
+            self._calls[number] = swift
+        else:
+            self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
+
+    # The side of a call
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client has to read before it is given more."""
+        return self._writer.congested
+
+    def call_lives(self, call: int) -> None:
         """Tell the relay of a sign of life."""
-        if heartbeat.is_due(asyncio.get_running_loop().time()):
-            messages = self._do_all(self._relay.alive(call))
-            if messages:
-                self._spawn(self._write_all(messages))
+        self._write_all(self._do_all(self._relay.alive(call)))
+
+    def call_answered(self, call: int, messages: Iterable[Message]) -> None:
+        """Relay all `messages` that came in return for `call`, and its end."""
+        for message in messages:
+            self._write_all(self._do_all(self._relay.from_server(call, message)))
+        self._calls.pop(call, None)
+        self._write_all(self._do_all(self._relay.ended(call, None)))
+        self._note_end()
+
+    async def received(self, call: int, message: Message) -> None:
+        """Relay one `message` that came in return for `call`, or on the server's own stream."""
+        await self._perform(self._relay.from_server(call, message))
+
+    def start(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Do the `work` of `call` in a task."""
+        task = self._calls[call] = self._spawn(self._until_ended(call, work))
+        return task
+
+    def _note_end(self) -> None:
+        if self._call_over is not None:
+            self._call_over.set()
 
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         """Do the `work` of `call`, and tell the relay how it ended."""
@@ -210,6 +336,7 @@ class RelayRunner:
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         await self._perform(self._relay.ended(call, error))
+        self._note_end()
 
     def _announce(self, address: str) -> None:
         self._spawn(self._perform(self._relay.from_server(SIGN_IN, announcement(address))))
@@ -217,10 +344,7 @@ class RelayRunner:
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""
         try:
-            async with contextlib.aclosing(self._remote.listen(headers)) as messages:
-                async for message in messages:
-                    await self._perform(self._relay.from_server(STREAM, message))
-                    del message  # as above
+            await self._remote.listen(headers, partial(self.received, STREAM))
         except SessionLost as lost:
             self._calls.pop(STREAM, None)
             await self._perform(self._relay.ended(STREAM, lost))
@@ -229,12 +353,10 @@ class RelayRunner:
         except Exception as bug:  # noqa: BLE001 - it costs this stream
             terminal.report_fault(bug)
 
-    def _start(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
-        self._calls[call] = self._spawn(self._until_ended(call, work))
-
     def _hang_up(self, call: int) -> None:
-        if (task := self._calls.pop(call, None)) is not None:
-            task.cancel()
+        if (under_way := self._calls.pop(call, None)) is not None:
+            under_way.cancel()
+            self._note_end()
 
     def _set_timer(self, timer: str, seconds: float) -> None:
         if (earlier := self._timers.pop(timer, None)) is not None:
@@ -253,16 +375,22 @@ class RelayRunner:
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None and not self._broken.done():
-            self._broken.set_exception(bug)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._fail(bug)
 
     async def _stop(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
+        for call in self._calls.values():
+            call.cancel()
         running = list(self._tasks)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _fail(bug: Exception) -> None:
+    raise bug
 
 
 def _log(action: Note | Report) -> None:

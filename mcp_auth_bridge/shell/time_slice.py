@@ -14,7 +14,7 @@ class TimeSlice:
     """One task's account of its work. It counts and reads no clock, so it behaves the same on every machine.
 
     An await that finds its result ready does not let other tasks run. So a task that works through input that came all
-    at once reports its work here, and steps back after each `CREDIT` units.
+    at once reports its work here, and steps back after each `CREDIT` units. A callback of the loop does the same.
     """
 
     def __init__(self) -> None:
@@ -22,10 +22,16 @@ class TimeSlice:
 
     async def spend(self, units: int) -> None:
         """Count `units` of completed work, and let the other tasks run once they amount to `CREDIT`."""
-        self._left -= units
-        if self._left <= 0:
-            self._left = CREDIT
+        if self.is_over(units):
             await asyncio.sleep(0)
+
+    def is_over(self, units: int) -> bool:
+        """Count `units` of completed work. Returns whether a callback must now go on by `call_soon`."""
+        self._left -= units
+        if self._left > 0:
+            return False
+        self._left = CREDIT
+        return True
 
 
 def portions(chunk: bytes) -> list[bytes]:

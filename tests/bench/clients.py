@@ -22,10 +22,11 @@ _LENGTH = re.compile(rb"Content-Length: (\d+)")
 _DATA = re.compile(rb"data: (.*)\n")
 _READ = 1024 * 1024
 
-OPENING = (
-    b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":'
-    b'{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}'
-)
+
+def opening(client: str = "bench") -> bytes:
+    """The `initialize` of a client with this name."""
+    about = b'"capabilities":{},"clientInfo":{"name":"%b","version":"1"}' % client.encode()
+    return b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18",%b}}' % about
 
 
 class Late(Exception):
@@ -37,8 +38,12 @@ class Gone(Exception):
 
 
 class Client:
-    """Subclasses implement `send` and `receive`; the measurements use the other methods."""
+    """Subclasses implement `send`, `receive` and `close`; the measurements use the other methods.
 
+    `pid` is that of a bridge, None without one.
+    """
+
+    pid: int | None = None
     _number = 0
 
     def send(self, message: bytes) -> None:
@@ -47,6 +52,15 @@ class Client:
     def receive(self, deadline: float) -> bytes:
         """Return the next message. Raises `Late` at `deadline` (`time.perf_counter`) and `Gone`."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def ask(self, tool: str) -> int:
         """Send a `tools/call` and return its id."""
@@ -71,8 +85,8 @@ class Client:
             raise Gone(f"{tool} failed: {answer[:200].decode()}")
         return took
 
-    def initialize(self) -> bytes:
-        self.send(OPENING)
+    def initialize(self, message: bytes = opening()) -> bytes:
+        self.send(message)
         opened = self.answer(0)
         self.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
         return opened
@@ -123,25 +137,18 @@ class Stdio(Client):
             self._parts.clear()
         self._parts.append(rest)
 
-    def close(self) -> None:
+    def close(self, seconds: float = 1) -> None:
+        """End the process by the end of its stdin; kill it after `seconds`."""
         self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
+            self._process.wait(seconds)
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 class Direct(Client):
     """Connects without a bridge: the cost of the server, the loopback and this client."""
-
-    pid = None
 
     def __init__(self, url: str, ca: Path | None = None) -> None:
         parts = urlsplit(url)
@@ -191,12 +198,6 @@ class Direct(Client):
     def close(self) -> None:
         for connection in (*self._idle, *(busy for busy, _ in self._busy.values())):
             connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _is_whole(parts: list[bytes]) -> bool:

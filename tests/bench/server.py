@@ -154,8 +154,8 @@ async def _serve(certificate: str) -> None:
     make = partial(Remote, counts)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    far = await delayed(await _listen(make, tls), ROUND_TRIP)
-    _say({"near": await _listen(make, None), "far": far})
+    near = await _listen(make, tls)
+    _say({"near": await _listen(make, None), "tls": near, "far": await delayed(near, ROUND_TRIP)})
     control = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(control), sys.stdin)
     while await control.readline():

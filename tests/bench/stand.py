@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -13,19 +13,20 @@ import trustme
 from clients import Client, Direct, Gone, Late, Stdio
 from contestants import Contestant, Place
 
-Samples = dict[str, dict[str, list[float]]]
-"""By metric, then by contestant."""
+Samples = dict[str, dict[str, dict[int, float]]]
+"""By metric, then by contestant, then by round: only figures of one round are compared with each other."""
 
 
 class Stand:
-    """`quick` means fewer rounds; `peers` are the peers that could be installed."""
+    """`quick` means fewer rounds."""
 
-    def __init__(self, work: Path, bridge: Contestant, peers: list[Contestant], quick: bool) -> None:  # noqa: FBT001 - read once
+    def __init__(self, work: Path, contestants: list[Contestant], *, quick: bool) -> None:
         self.work = work
-        self.bridge = bridge
-        self.contestants = [bridge, *peers]
+        self.contestants = contestants
         self.quick = quick
-        self.samples: Samples = defaultdict(lambda: defaultdict(list))
+        self.samples: Samples = defaultdict(lambda: defaultdict(dict))
+        self.round = 0
+        self._suffix = ""
         self.notes: list[str] = []
         ca, certificate = self._certificate()
         pipe = subprocess.PIPE
@@ -33,7 +34,13 @@ class Stand:
         self._server = subprocess.Popen([sys.executable, str(script), str(certificate)], stdin=pipe, stdout=pipe)
         ports = json.loads(self._server.stdout.readline())
         self.near = Place(f"http://127.0.0.1:{ports['near']}/mcp")
-        self.far = Place(f"https://127.0.0.1:{ports['far']}/mcp", ca)
+        self.tls = Place(f"https://127.0.0.1:{ports['tls']}/mcp", ca, "_tls")
+        self.far = Place(f"https://127.0.0.1:{ports['far']}/mcp", ca, "_far")
+
+    @classmethod
+    def alone(cls, work: Path) -> Self:
+        """A stand with only its server: whoever uses it brings the contestants."""
+        return cls(work, [], quick=True)
 
     def __enter__(self) -> Self:
         return self
@@ -50,8 +57,27 @@ class Stand:
         counts = json.loads(self._server.stdout.readline())
         return counts["requests"], counts["connections"]
 
+    @contextmanager
+    def at(self, place: Place) -> Iterator[None]:
+        """All figures within are those of this place."""
+        self._suffix, self.round = place.suffix, 0
+        yield
+        self._suffix = ""
+
+    def rounds(self, quick: int, full: int) -> Iterator[int]:
+        """The numbers of the rounds; what is added belongs to the round that has begun last."""
+        for number in range(quick if self.quick else full):
+            self.round = number
+            yield number
+
+    def turns(self, names: Iterable[str]) -> list[str]:
+        """The order of this round: each contestant goes first once, so that none has the better place."""
+        order = list(names)
+        first = self.round % len(order)
+        return order[first:] + order[:first]
+
     def add(self, metric: str, contestant: str, value: float) -> None:
-        self.samples[metric][contestant].append(value)
+        self.samples[metric + self._suffix][contestant][self.round] = value
 
     def start(self, contestant: Contestant, place: Place) -> Stdio:
         home = self.work / contestant.name
@@ -70,14 +96,12 @@ class Stand:
             self.notes.append(f"{contestant}, {what}: {gone}")
 
     @contextmanager
-    def ready(self, what: str, *, direct: bool = False) -> Iterator[dict[str, Client]]:
-        """Yields all contestants at once, each in a warm session with the near server."""
+    def ready(self, what: str, place: Place) -> Iterator[dict[str, Client]]:
+        """Yields all contestants and a direct client at once, each in a warm session with the server."""
         with ExitStack() as stack:
-            clients: dict[str, Client] = {}
-            if direct:
-                clients["direct"] = stack.enter_context(Direct(self.near.url))
+            clients: dict[str, Client] = {"direct": stack.enter_context(Direct(place.url, place.ca))}
             for contestant in self.contestants:
-                clients[contestant.name] = stack.enter_context(self.start(contestant, self.near))
+                clients[contestant.name] = stack.enter_context(self.start(contestant, place))
             for name in list(clients):
                 with self.attempt(name, what):
                     self.open(clients[name], 20 if self.quick else 100)

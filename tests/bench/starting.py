@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from clients import OPENING, Gone
+import kernel_figures
+from clients import Gone, opening
 from contestants import Contestant, Place, bridge_with_login
 from needs import missing
 from peers.keyring_session import PROGRAMS, keyring_session
@@ -17,58 +18,61 @@ KEY_FILE = "ours, key file"
 KEYRING = "ours, keyring"
 
 
-def near(stand: Stand) -> None:
+def near(stand: Stand, place: Place) -> None:
     """Compares a static token, a login sealed by a key file and a login sealed by the OS keyring."""
     store = f'[store]\nkind = "key_file"\npath = "{stand.work / KEY_FILE / "key"}"'
     with ExitStack() as stack:
-        contestants = [*stand.contestants, stack.enter_context(_login(stand, KEY_FILE, store, {}))]
+        contestants = [*stand.contestants, stack.enter_context(_login(stand, place, KEY_FILE, store, {}))]
         if reason := missing(*PROGRAMS):
             stand.notes.append(f"{KEYRING} is left out: {reason}")
         else:
             variable = "DBUS_SESSION_BUS_ADDRESS"
             desktop = {variable: stack.enter_context(keyring_session()).environment[variable]}
-            contestants.append(stack.enter_context(_login(stand, KEYRING, "", desktop)))
-        _rounds(stand, contestants, stand.near, "start", 3 if stand.quick else 9)
+            contestants.append(stack.enter_context(_login(stand, place, KEYRING, "", desktop)))
+        _rounds(stand, contestants, place)
 
 
-def far(stand: Stand) -> None:
-    """The same comparison over TLS with a round trip of 40 ms."""
-    _rounds(stand, stand.contestants, stand.far, "start_far", 3 if stand.quick else 7)
+def far(stand: Stand, place: Place) -> None:
+    """The same comparison without a login, over TLS."""
+    _rounds(stand, stand.contestants, place)
 
 
 @contextmanager
-def _login(stand: Stand, name: str, store: str, session: dict[str, str]) -> Iterator[Contestant]:
+def _login(stand: Stand, place: Place, name: str, store: str, session: dict[str, str]) -> Iterator[Contestant]:
     """The bridge with a login in `store`; `session` is the desktop's session."""
     contestant = bridge_with_login(name, store, session)
     home = stand.work / name
     home.mkdir(mode=0o700)
-    command = contestant.command(stand.near, home)
+    command = contestant.command(place, home)
     script = Path(__file__).with_name("sealed_login.py")
     subprocess.run([sys.executable, str(script)], env=command.environment, check=True)
     yield contestant
 
 
-def _rounds(stand: Stand, contestants: list[Contestant], place: Place, metric: str, rounds: int) -> None:
+def _rounds(stand: Stand, contestants: list[Contestant], place: Place) -> None:
     for contestant in contestants:  # one start to fill the caches of Python, Node.js and the kernel
         with stand.attempt(contestant.name, "a first start"):
             _start(stand, contestant, place)
-    for _ in range(rounds):
-        for contestant in contestants:
-            with stand.attempt(contestant.name, "a start"):
-                seconds, requests = _start(stand, contestant, place)
-                stand.add(metric, contestant.name, seconds)
-                stand.add(f"{metric}_requests", contestant.name, requests)
+    by_name = {contestant.name: contestant for contestant in contestants}
+    for _ in stand.rounds(quick=5, full=15):
+        for name in stand.turns(by_name):
+            with stand.attempt(name, "a start"):
+                seconds, spent, requests = _start(stand, by_name[name], place)
+                stand.add("start", name, seconds)
+                stand.add("start_cpu", name, spent)
+                stand.add("start_requests", name, requests)
 
 
-def _start(stand: Stand, contestant: Contestant, place: Place) -> tuple[float, int]:
-    """The duration in seconds, and the server's number of requests up to and including the answered one."""
+def _start(stand: Stand, contestant: Contestant, place: Place) -> tuple[float, float, int]:
+    """The duration and the processor time in seconds, and the requests up to and including the answered one."""
     before, _ = stand.counts()
     start = time.perf_counter()
     with stand.start(contestant, place) as client:
-        client.send(OPENING)
+        client.send(opening())
         opened = client.answer(0)
         seconds = time.perf_counter() - start
+        spent = kernel_figures.processor_time(client.pid)
         after, _ = stand.counts()
     if contestant.name.startswith("ours") and b'"bench"' not in opened:
         raise Gone("initialize was answered from memory before the remote had spoken")
-    return seconds, after - before
+    return seconds, spent, after - before

@@ -447,3 +447,27 @@ async def test_a_clock_that_is_set_back_does_not_prolong_the_pause_after_a_hopel
     world.set_clock_back(86400.0)
     world.now += 61.0
     assert await process.headers(TARGET, refused(renewed)) == bearer(2)
+
+
+@told
+async def test_a_bearer_token_is_at_hand_while_the_store_was_read_a_moment_ago():
+    world = World(session())
+    process = world.process()
+    assert process.at_hand(TARGET) is None
+    await process.headers(TARGET)
+    assert process.at_hand(TARGET) == bearer(0)
+    world.now += 1.0
+    assert process.at_hand(TARGET) is None
+
+
+@told
+async def test_a_token_that_is_due_or_expired_is_not_at_hand():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.now += 3541.0
+    await process.headers(TARGET)
+    assert process.at_hand(TARGET) is None
+    world.gate.set()
+    await meanwhile()
+    assert process.at_hand(TARGET) == bearer(1)

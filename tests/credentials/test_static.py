@@ -266,3 +266,59 @@ def test_an_organisations_headers_stand_beside_the_credentials_and_are_read_agai
     first = headers(credentials)
     assert first == {"X-Org": "1", "authorization": "Bearer one"}
     assert headers(credentials, refusal(first)) == {"X-Org": "2", "authorization": "Bearer two"}
+
+
+# At hand
+
+
+def at_hand(credentials):
+    return credentials.at_hand(TARGET)
+
+
+def test_a_kept_value_is_at_hand_once_it_was_read():
+    credentials = bearer(place := Place("t1", "t2"), kind=RememberedValue)
+    assert at_hand(credentials) is None
+    first = headers(credentials)
+    assert at_hand(credentials) == first == {"authorization": "Bearer t1"}
+    assert at_hand(credentials) is at_hand(credentials)
+    assert place.reads == 1
+    second = headers(credentials, refusal(first))
+    assert at_hand(credentials) == second == {"authorization": "Bearer t2"}
+
+
+def test_a_value_that_is_read_each_time_is_never_at_hand():
+    credentials = bearer(Place("t1"))
+    headers(credentials)
+    assert at_hand(credentials) is None
+
+
+def test_a_value_that_no_header_can_carry_is_not_at_hand():
+    credentials = bearer(Place("Bearer t1"), kind=RememberedValue)
+    with pytest.raises(CredentialMissing):
+        headers(credentials)
+    assert at_hand(credentials) is None
+
+
+def test_anonymous_credentials_are_always_at_hand():
+    assert at_hand(AnonymousCredentials("acme")) == {}
+
+
+class Asked:
+    """Credentials that have to be asked each time."""
+
+    async def headers(self, target, refused=None):
+        return {"authorization": "Bearer t1"}
+
+
+def test_headers_are_at_hand_with_those_of_the_organisation():
+    org = Field("x-org", RememberedValue(Place("42")), "the header X-Org", "the test")
+    both = WithOrganisation(lambda: (org,), bearer(Place("t1"), kind=RememberedValue))
+    assert at_hand(both) is None
+    assert at_hand(both) is None
+    assert headers(both) == at_hand(both) == {"x-org": "42", "authorization": "Bearer t1"}
+    assert at_hand(WithOrganisation(lambda: (), AnonymousCredentials("acme"))) == {}
+    assert at_hand(WithOrganisation(lambda: (org,), Asked())) is None
+    assert (
+        at_hand(WithOrganisation(lambda: (Field("x", RereadValue(Place("1")), "", ""),), AnonymousCredentials("a")))
+        is None
+    )

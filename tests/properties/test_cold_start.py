@@ -227,7 +227,7 @@ def test_help_and_version_load_almost_nothing(tmp_path, argument):
     own = {module for module in loaded if module.startswith("mcp_auth_bridge")}
     assert own == {"mcp_auth_bridge"} | {
         f"mcp_auth_bridge.{name}" for name in ("cli", "errors", "shell", "shell.console")
-    } | {f"mcp_auth_bridge.cli.{name}" for name in ("main", "manual", "options", "parser")} | {
+    } | {f"mcp_auth_bridge.cli.{name}" for name in ("configuration_manual", "main", "manual", "options", "parser")} | {
         f"mcp_auth_bridge.shell.console.{name}" for name in ("line_format", "stderr", "terminal", "text_layout")
     }
     bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib httptools threading inspect logging"

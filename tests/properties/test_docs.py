@@ -24,8 +24,8 @@ def test_the_example_configuration_holds_every_key_and_is_valid():
     profiles = config_file.parse(example, Path("config.example.toml")).profiles
     assert set(profiles) >= {"acme", "tickets", "metrics", "local"}
     shapes = (
-        config_file._ServerTable,
-        config_file._File,
+        config_file.ServerTable,
+        config_file.ConfigFile,
         login.BrowserSettings,
         *(machine.RegisteredClientSettings, machine.ClientCredentialsSettings, machine.JwtBearerSettings),
         *(machine.TokenExchangeSettings, machine.EnterpriseSettings),
@@ -51,6 +51,10 @@ def test_every_command_has_an_example_in_its_help(capsys):
     commands = next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
     assert set(commands) == {
         "run",
+        "add",
+        "list",
+        "edit",
+        "remove",
         "login",
         "key",
         "secret",

@@ -35,7 +35,10 @@ class Uses(NamedTuple):
 
 
 USES = {
-    **dict.fromkeys(words("errors secret urls effects http_syntax config relay clients"), Uses(PURE)),
+    **dict.fromkeys(
+        words("errors secret urls effects http_syntax config relay clients catalogue reference"), Uses(PURE)
+    ),
+    "config": Uses(PURE, words("tomlkit")),
     "oauth": Uses(PURE, words("authlib jwt")),
     "clients": Uses(PURE, words("ruamel")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),

@@ -282,7 +282,7 @@ def test_as_root_the_programs_that_the_tests_need_are_installed(machine: Machine
         .splitlines()[-1]
         .endswith(
             " install --yes --no-install-recommends"
-            " curl dbus gnome-keyring iproute2 jq nodejs nginx-light npm redis-server xdg-utils"
+            " curl dbus gnome-keyring iproute2 jq nodejs nginx-light npm redis-server valgrind xdg-utils"
         )
     )
     machine.has("id", "echo 1000")

@@ -21,7 +21,6 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies as replies_module
 from mcp_auth_bridge.relay.base import (
-    Around,
     Fail,
     Hangup,
     Kind,
@@ -29,11 +28,13 @@ from mcp_auth_bridge.relay.base import (
     OpenStream,
     Remember,
     Report,
+    Reviewing,
     SessionOpened,
     SignIn,
     ToClient,
     ToServer,
     Wake,
+    collected,
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
@@ -106,7 +107,7 @@ def layers(relay):
     yield relay
     inner = getattr(relay, "_inner", None)
     alternatives = getattr(relay, "_relays", None)
-    for part in [*([inner] if inner else []), *(alternatives._relays.values() if alternatives else [])]:
+    for part in [*([inner] if inner else []), *(alternatives.by_number.values() if alternatives else [])]:
         yield from layers(part)
 
 
@@ -328,11 +329,12 @@ class Bug(Exception):
     """An unexpected exception."""
 
 
-class Faulty(Around):
+class Faulty(Reviewing):
     """Raises once, before or after an action, `due` steps after the test has set `due`."""
 
     due = None
 
+    @collected
     def _review(self, actions):
         for action in actions:
             self._step()
@@ -351,7 +353,7 @@ def make_faulty(layer):
     if hasattr(layer, "_inner"):
         layer._inner = Faulty(layer._inner)
     if hasattr(layer, "_relays"):
-        relays = layer._relays._relays
+        relays = layer._relays.by_number
         relays.update({number: Faulty(relay) for number, relay in relays.items()})
     if hasattr(layer, "_build"):
         layer._build = {era: functools.partial(built_faulty, build) for era, build in layer._build.items()}

@@ -5,6 +5,7 @@ import json
 import pytest
 from relaying import INITIALIZE, Playbook, answer, message, request, to_client, to_server
 
+from mcp_auth_bridge.relay.base import collected
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.client_capabilities import ClientCapabilities, declared_in, takes_urls
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -107,12 +108,14 @@ def test_several_requests_at_once_are_answered_after_the_relay_has_done_its_work
     class Talkative(Passthrough):
         busy = False
 
+        @collected
         def from_server(self, call, message):
             self.busy = True
             yield from super().from_server(call, message)
             yield from super().from_server(call, message)
             self.busy = False
 
+        @collected
         def from_client(self, message):
             assert not self.busy
             yield from super().from_client(message)

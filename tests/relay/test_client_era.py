@@ -17,7 +17,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import MethodUnknown, Unreachable
-from mcp_auth_bridge.relay.base import Note, Wake
+from mcp_auth_bridge.relay.base import Note, Wake, collected
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, STREAM, CallNumbers
 from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -37,9 +37,11 @@ class Noted(Passthrough):
         self.heard.append(message.method)
         return super().from_client(message)
 
+    @collected
     def alive(self, call):
         yield Note(f"alive: {call}")
 
+    @collected
     def woke(self, timer):
         yield Wake(f"{timer} again", 1)
 

@@ -5,7 +5,7 @@ from mcp_types import _v2026_07_28 as modern
 from relaying import Playbook, answer, cancelled, fail, hangup, notification, request, to_client, to_server, wake
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OutcomeUnknown, Unreachable, UpstreamFailed
-from mcp_auth_bridge.relay.base import ToClient
+from mcp_auth_bridge.relay.base import ToClient, collected
 from mcp_auth_bridge.relay.early_listen import AGAIN, EarlyListen
 from mcp_auth_bridge.relay.list_results import CAPABILITIES, changed
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -41,6 +41,7 @@ UPDATED = of_subscription("notifications/resources/updated", uri="file:///a")
 class Telling(Passthrough):
     """Tells by itself, as the relay of remembered lists does, that a list has changed: it names no subscription."""
 
+    @collected
     def woke(self, timer):
         yield from [ToClient(changed(timer))] if timer in CAPABILITIES else []
 

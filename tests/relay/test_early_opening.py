@@ -17,7 +17,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable, UpstreamFailed
-from mcp_auth_bridge.relay.base import Remember
+from mcp_auth_bridge.relay.base import Remember, collected
 from mcp_auth_bridge.relay.early_opening import QUICK, EarlyOpening
 from mcp_auth_bridge.relay.list_results import COMPLETE
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -159,6 +159,7 @@ def test_what_the_server_says_in_the_other_era_is_remembered_too(play):
 class Translating(Passthrough):
     """Remembers an opening by itself, as the translator of a modern server does."""
 
+    @collected
     def woke(self, timer):
         yield Remember("initialize", json.dumps(INITIALIZED).encode())
         yield Remember("tools/list", b'{"tools":[]}')

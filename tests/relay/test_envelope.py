@@ -228,3 +228,28 @@ def test_a_batch_is_its_messages_byte_for_byte():
 def test_a_batch_of_anything_else_is_refused(batch):
     with pytest.raises(Malformed):
         split_batch(peek(batch))
+
+
+@pytest.mark.parametrize(
+    ("line", "is_result"),
+    [
+        (b'{"id":1,"result":{}}', True),
+        (b'{"id":1,"result":"\\ud800"}', True),
+        (b'{"id":1,"error":{"code":1}}', False),
+        (b'{"id":1,"error":{"code":1},"result":{}}', False),
+        (b'{"id":1,"method":"m"}', False),
+    ],
+)
+def test_a_reply_without_an_error_is_known_to_be_a_result(line, is_result):
+    assert peek(line).is_result is is_result
+
+
+@pytest.mark.parametrize("method", ["tools/call", "\\u006d", "\\ud83d\\ude00", "\u00e9", ""])
+def test_a_method_is_the_text_that_its_escapes_mean(method):
+    line = b'{"id":1,"method":"%b"}' % method.encode()
+    assert peek(line).method == json.loads(line)["method"]
+    assert peek(line[:-1] + b',"x":"\\ud800"}').method == json.loads(line)["method"]
+
+
+def test_a_method_may_hold_a_lone_surrogate():
+    assert peek(b'{"id":1,"method":"\\ud800"}').method == "\ud800"

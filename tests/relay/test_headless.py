@@ -27,7 +27,7 @@ from mcp_auth_bridge.errors import (
     TokenExpired,
     Unreachable,
 )
-from mcp_auth_bridge.relay.base import Report
+from mcp_auth_bridge.relay.base import Report, collected
 from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.urls import Purpose, gate
@@ -206,6 +206,7 @@ def test_without_a_request_nothing_has_failed():
 
 def test_a_fault_of_the_bridge_itself_counts_as_a_failure(play, monkeypatch):
     class Reporting(Passthrough):
+        @collected
         def woke(self, timer):
             yield Report(EXPIRED)
 

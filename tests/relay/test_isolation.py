@@ -19,7 +19,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import BridgeError, Unreachable
-from mcp_auth_bridge.relay.base import Fail, Hangup, Note, Report, ToClient, ToServer
+from mcp_auth_bridge.relay.base import Fail, Hangup, Note, Report, ToClient, ToServer, collected
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.isolation import Isolation
 
@@ -33,6 +33,7 @@ class Scripted:
     def __init__(self):
         self.next = []
 
+    @collected
     def _do(self, *_):
         actions, self.next = self.next, []
         for action in actions:
@@ -89,9 +90,31 @@ def test_a_request_that_meets_a_bug_is_answered_and_the_bug_is_reported_once(pla
     assert play.then(Bug()).client(request(2)) == [fail(request(2), BridgeError)]
 
 
-def test_calls_that_were_made_before_the_bug_are_ended(play):
+def test_the_actions_before_the_bug_are_lost_and_the_relay_is_told_to_forget_the_request(play):
+    class Forgetting(Scripted):
+        def from_client(self, message):
+            is_told = message.method == "notifications/cancelled"
+            return [sent(2, cancelled(1)), Hangup(1)] if is_told else super().from_client(message)
+
+    play.inner = play.relay._inner = Forgetting()
     actions = play.then(sent(1, request(1)), Bug()).client(request(1))
-    assert actions == [to_server(1, request(1)), FAULT, WATCH, hangup(1), fail(request(1), BridgeError)]
+    assert actions == [FAULT, WATCH, fail(request(1), BridgeError), hangup(1)]
+
+
+def test_a_relay_that_cannot_forget_the_request_either_is_reported_as_well(play):
+    class Twice(Scripted):
+        def from_client(self, message):
+            if message.method == "notifications/cancelled":
+                raise ValueError
+            return super().from_client(message)
+
+    play.inner = play.relay._inner = Twice()
+    assert play.then(Bug()).client(request(1)) == [FAULT, WATCH, fail(request(1), BridgeError), FAULT]
+
+
+def test_an_initialize_that_meets_a_bug_is_answered_and_not_cancelled(play):
+    opening = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
+    assert play.then(Bug()).client(opening) == [FAULT, WATCH, fail(opening, BridgeError)]
 
 
 def test_a_notification_that_meets_a_bug_costs_nothing_else(play):
@@ -147,11 +170,11 @@ def test_a_second_bug_while_a_call_is_ended_is_reported_as_well(play):
     class Twice(Scripted):
         def ended(self, *_):
             raise ValueError
-            yield
 
     play.inner = play.relay._inner = Twice()
-    actions = play.then(sent(1, request(1)), Bug()).client(request(1))
-    assert actions == [to_server(1, request(1)), FAULT, WATCH, hangup(1), FAULT, fail(request(1), BridgeError)]
+    asked(play)
+    actions = play.then(Bug()).server(1, answer(1))
+    assert actions == [FAULT, WATCH, hangup(1), FAULT, fail(request(1), BridgeError)]
 
 
 def test_a_reply_after_the_error_is_dropped_once(play):

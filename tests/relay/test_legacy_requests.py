@@ -17,7 +17,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import InvalidParams, MethodUnknown, OurProtocolError, TheirProtocolError, Unreachable
-from mcp_auth_bridge.relay.base import Fail, ToClient
+from mcp_auth_bridge.relay.base import Fail, ToClient, collected
 from mcp_auth_bridge.relay.legacy_client import LegacyClient
 from mcp_auth_bridge.relay.legacy_requests import LegacyRequests
 from mcp_auth_bridge.relay.modern_requests import LEVELS
@@ -180,6 +180,7 @@ def test_replies_to_nobody_are_dropped(book):
 class Strange(Passthrough):
     """Answers what was not asked, and fails it."""
 
+    @collected
     def woke(self, timer):
         yield ToClient(message(answer(99)))
         yield Fail(message(request(99)), Unreachable("away"))

@@ -20,7 +20,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import EraRefused, LimitExceeded, TheirProtocolError, Unreachable
-from mcp_auth_bridge.relay.base import Fail, SessionOpened
+from mcp_auth_bridge.relay.base import Fail, SessionOpened, collected
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.listeners import Listeners
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -38,6 +38,7 @@ A, B = "file:///a", "file:///b"
 class Inner(Passthrough):
     """With a session that opens when it is told to."""
 
+    @collected
     def woke(self, timer):
         if timer == "open":
             yield SessionOpened()
@@ -232,6 +233,7 @@ def test_the_resources_of_all_listeners_are_limited(play):
 
 def test_a_change_of_the_era_ends_every_listener(play):
     class Refusing(Passthrough):
+        @collected
         def from_client(self, message):
             yield Fail(message, EraRefused(TheirProtocolError("no")))
 

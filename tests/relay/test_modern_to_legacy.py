@@ -33,7 +33,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     WrongEra,
 )
-from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.base import Fail, collected
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern_to_legacy import ModernToLegacy
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -141,6 +141,7 @@ def test_a_refused_opening_fails_the_clients_own_request(play):
 class Refusing(Passthrough):
     """A session that is refused for its era."""
 
+    @collected
     def from_client(self, message):
         yield Fail(message, EraRefused(TheirProtocolError("no")))
 

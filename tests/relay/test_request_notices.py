@@ -4,7 +4,7 @@ import pytest
 from relaying import Playbook, answer, cancelled, fail, hangup, notification, request, to_client, to_server
 
 from mcp_auth_bridge.errors import OutcomeUnknown
-from mcp_auth_bridge.relay.base import ToServer
+from mcp_auth_bridge.relay.base import ToServer, collected
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.request_notices import RequestNotices
 
@@ -108,6 +108,7 @@ def test_a_call_that_is_made_again_is_heard_again():
     class Twice(Passthrough):
         """Makes a refused call once more under its number, as `Modern` does."""
 
+        @collected
         def from_server(self, call, message):
             yield ToServer(call, self._requests[call])
 

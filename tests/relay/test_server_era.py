@@ -21,7 +21,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import EraRefused, LoginRequired, TheirProtocolError, Unreachable
-from mcp_auth_bridge.relay.base import Fail, Hangup, Note, OpenStream, ToClient, Wake
+from mcp_auth_bridge.relay.base import Fail, Hangup, Note, OpenStream, ToClient, Wake, collected
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, STREAM, CallNumbers
 from mcp_auth_bridge.relay.era import Era
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -40,6 +40,7 @@ class Of(Passthrough):
         self.heard.append(told.method)
         return super().from_client(told)
 
+    @collected
     def ended(self, call, error):
         for action in super().ended(call, error):
             if isinstance(action, Fail) and isinstance(error, TheirProtocolError):
@@ -47,9 +48,11 @@ class Of(Passthrough):
             else:
                 yield action
 
+    @collected
     def alive(self, call):
         yield Note(f"alive: {self.era.value} {call}")
 
+    @collected
     def woke(self, timer):
         yield Wake(f"{timer} again", 1)
 
@@ -325,7 +328,7 @@ def test_nothing_is_kept_of_the_eras_that_a_server_has_had(end):
             stage.play.ended(call)
     assert len(stage.made) == 11
     assert sizes(stage.play.relay) == {"_build": 2}
-    assert sizes(stage.play.relay._relays) == {"_relays": 1}
+    assert sizes(stage.play.relay._relays) == {"by_number": 1}
 
 
 def test_a_call_that_is_hung_up_on_is_not_waited_for():

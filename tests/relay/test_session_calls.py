@@ -23,7 +23,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import Sent, SessionDoubted, SessionLost, Unreachable, UpstreamFailed
-from mcp_auth_bridge.relay.base import Fail, Hangup, ToServer
+from mcp_auth_bridge.relay.base import Fail, Hangup, ToServer, collected
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.session_calls import Remedy, SessionCalls
@@ -258,6 +258,7 @@ def test_a_cancellation_of_another_id_changes_nothing(play):
 
 def test_what_the_inner_relay_cancels_while_no_session_is_open_is_not_sent():
     class Cancelling(Passthrough):
+        @collected
         def woke(self, timer):
             yield ToServer(2, message(cancelled(1)))
             yield Hangup(1)
@@ -270,6 +271,7 @@ def test_what_the_inner_relay_cancels_while_no_session_is_open_is_not_sent():
 
 def test_a_call_that_the_inner_relay_ends_is_not_made_again_in_a_new_session(play):
     class Ending(Passthrough):
+        @collected
         def woke(self, timer):
             yield Hangup(1)
 

@@ -20,7 +20,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import LoginRequired, OurProtocolError, OutcomeUnknown, StepUpRequired, Unreachable
-from mcp_auth_bridge.relay.base import Fail, Note
+from mcp_auth_bridge.relay.base import Fail, Note, collected
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.login_offer import announcement
@@ -164,6 +164,7 @@ def test_a_login_opens_the_session_even_if_no_call_waits_for_it(play):
 
 def test_a_timer_of_the_inner_relay_reaches_it():
     class Clock(Passthrough):
+        @collected
         def woke(self, timer):
             yield Note(f"woke at {timer}")
 

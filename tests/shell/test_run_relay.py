@@ -18,13 +18,14 @@ from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
-from mcp_auth_bridge.relay.base import Remember, ToClient
+from mcp_auth_bridge.relay.base import Remember, ToClient, collected
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell.console import client_lines
-from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
+from mcp_auth_bridge.shell.console.stdin import Incoming
+from mcp_auth_bridge.shell.console.stdout import StdoutWriter
 from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -119,9 +120,9 @@ class Story:
             wire = Pool(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
             remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials)
             relay = relay or LegacySession(Passthrough())
-            writer = StdoutWriter(self.client.outgoing)
-            self.runner = RelayRunner(relay, remote, writer, remember, refuse_to_sign_in)
-            self.running = asyncio.create_task(self.runner.run(chunks(self.client.incoming)))
+            self.writer = StdoutWriter(self.client.outgoing)
+            self.runner = RelayRunner(relay, remote, self.writer, remember, refuse_to_sign_in)
+            self.running = asyncio.create_task(self.runner.run(Incoming(self.client.incoming)))
             try:
                 yield self
             finally:
@@ -207,6 +208,7 @@ def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
 
 def test_a_result_is_remembered_when_the_client_has_it(story):
     class Remembering(Passthrough):
+        @collected
         def from_client(self, asked):
             yield Remember("initialize", b"{}")
             yield ToClient(asked)
@@ -228,6 +230,7 @@ def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(stor
     monkeypatch.setattr(heartbeat, "_PAUSE", 0.0)
 
     class Telling(Passthrough):
+        @collected
         def alive(self, call):
             yield ToClient(message(notification("alive", call=call)))
 
@@ -416,6 +419,41 @@ def test_a_client_that_does_not_read_gets_everything_later_and_others_are_served
             heard = [await bridge.client.hear() for _ in range(5)]
             assert sorted(value["id"] for value in heard) == [1, 2, 3, 4, 5]
             assert {value["result"] for value in heard} == {BIG}
+
+    told(tell)
+
+
+def test_a_client_that_does_not_read_the_answers_to_its_lines_has_to_wait_and_gets_all_of_them(story):
+    """Its lines wait in its pipe: memory is bounded, however much it sends."""
+
+    class Answering(Passthrough):
+        def from_client(self, asked):
+            return [ToClient(message(answer(int(asked.id), BIG)))]
+
+    async def tell():
+        async with story.relayed(Answering()) as bridge:
+            await bridge.client.say(*(request(number) for number in range(50)))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            put = bridge.writer._waiting_size + bridge.writer._begun_size
+            assert put <= 2 * len(BIG)
+            heard = [await bridge.client.hear() for _ in range(50)]
+            assert [value["id"] for value in heard] == list(range(50))
+
+    told(tell)
+
+
+def test_the_end_of_a_client_that_does_not_read_ends_the_bridge(story):
+    class Answering(Passthrough):
+        def from_client(self, asked):
+            return [ToClient(message(answer(int(asked.id), BIG)))]
+
+    async def tell():
+        async with story.relayed(Answering()) as bridge:
+            await bridge.client.say(*(request(number) for number in range(50)))
+            await asyncio.to_thread(os.read, bridge.client._stdout, 1)
+            bridge.client.go_deaf()
+            await bridge.ended()
 
     told(tell)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from hostile_session import FAR, OPENED, OPENING, Answer, Session, _arriving, _never
+from hostile_session import FAR, OPENED, OPENING, Answer, Script, Session, _arriving, _never
 from warped import played
 
 from mcp_auth_bridge.app import relay_stack
@@ -44,7 +44,13 @@ class Wire:
         self.stream = stream
         self.gets = 0
 
-    async def exchange(self, verb, url, fields, body):
+    def prepare(self, verb, url, fields):
+        return verb
+
+    def at_once(self, prepared, body, moved):
+        """No connection is ever idle."""
+
+    async def exchange(self, verb, body):
         if verb == "GET":
             self.gets += 1
             return Answer(200, {"content-type": ("text/event-stream",)}, _arriving([self.stream]))
@@ -66,7 +72,7 @@ def heard(lines, stream=b""):
         terminal.report_error = told.complain
         remote = Remote(FAR.url, wire, AnonymousCredentials("far"))
         performer = RelayRunner(relay, remote, told, lambda method, result: None, _never)
-        await asyncio.wait_for(performer.run(told.say(lines)), 4000)
+        await asyncio.wait_for(performer.run(Script(told.say(lines))), 4000)
         return told.heard, told.faults, wire.gets
 
     return played(story())
@@ -118,9 +124,9 @@ def test_a_fault_on_the_servers_stream_is_reported_once_and_the_stream_opens_aga
 
 
 def test_an_unexpected_exception_of_the_writer_ends_the_relaying(monkeypatch):
-    async def broken(self, line):
+    def broken(self, line):
         raise Bug
 
-    monkeypatch.setattr(Session, "write", broken)
+    monkeypatch.setattr(Session, "put", broken)
     with pytest.raises(Bug):
         heard([OPENING, OPENED])

@@ -8,9 +8,9 @@ from peers.scripted import REQUEST, Scripted
 from remoting import STREAM, connected, story
 
 from mcp_auth_bridge.relay.resumption import Resumption
-from mcp_auth_bridge.shell.console import stdio
+from mcp_auth_bridge.shell.console import stdin
 from mcp_auth_bridge.shell.time_slice import CREDIT, TimeSlice, portions
-from mcp_auth_bridge.shell.transports.messages import LARGEST, read_events
+from mcp_auth_bridge.shell.transports.messages import LARGEST, EventReader
 
 NOTE = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n'
 COUNT = 20_000
@@ -52,10 +52,11 @@ async def test_other_tasks_run_while_a_flood_that_has_arrived_is_read(flood):
     data = FLOODS[flood]
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, STREAM + data + b"0\r\n\r\n"])
-        answer = await remote._sender.open_stream({})
+        answer = await remote.sender.open_stream({})
         with Rounds() as rounds:
             begun = rounds.count
-            async for _ in read_events(answer, Resumption()):
+            events = EventReader(answer, Resumption())
+            while await events.next() is not None:
                 pass
             # Everywhere a round is less than a hundred pieces of HTTP, and less than five thousand lines.
             assert rounds.count - begun >= max(COUNT // 5000, data.count(b"\r\n") // 2 // 100)
@@ -67,7 +68,7 @@ async def test_other_tasks_run_in_the_middle_of_a_body_in_pieces_of_one_byte():
         server.play(
             [REQUEST, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * COUNT + b"0\r\n\r\n"]
         )
-        outcome = await remote._sender.send("GET", {})
+        outcome = await remote.sender.send("GET", {})
         with Rounds() as rounds:
             begun = rounds.count
             assert len(await outcome.response.read(LARGEST)) == COUNT
@@ -81,7 +82,7 @@ async def test_other_tasks_run_in_the_middle_of_a_flood_on_stdin():
     os.close(writing)
     with Rounds() as rounds:
         begun = rounds.count
-        assert b"".join([chunk async for chunk in stdio.chunks(reading)]) == b"\n" * 60_000
+        assert b"".join([chunk async for chunk in stdin.chunks(reading)]) == b"\n" * 60_000
         assert rounds.count - begun >= 60_000 // 5000
     os.close(reading)
 

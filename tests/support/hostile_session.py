@@ -64,7 +64,14 @@ class Wire:
         self._older = older
         self._stream = None
 
-    async def exchange(self, verb, url, fields, body):
+    def prepare(self, verb, url, fields):
+        return verb, fields
+
+    def at_once(self, prepared, body, moved):
+        """No connection is ever idle."""
+
+    async def exchange(self, prepared, body):
+        verb, fields = prepared
         assert all(isinstance(value, bytes) for field in fields for value in field)
         if verb == "GET":
             return self._listened()
@@ -126,6 +133,27 @@ async def _queued(queue):
         yield chunk
 
 
+class Script:
+    """Reads chunks from `chunks` in place of stdin, as a `ClientReader`."""
+
+    def __init__(self, chunks):
+        self._chunks = chunks
+
+    def attach(self, take):
+        self._playing = asyncio.ensure_future(self._play(take))
+
+    def pause(self):
+        """Only a writer that is congested makes a relay pause."""
+
+    def resume(self):
+        """Nothing has paused."""
+
+    async def _play(self, take):
+        async for chunk in self._chunks:
+            take(chunk)
+        take(b"")
+
+
 class Session:
     """`faults` are the internal errors, `due` counts the expected replies by their key.
 
@@ -143,7 +171,18 @@ class Session:
         """The client speaks in lines."""
         raise AssertionError
 
-    async def write(self, raw):
+    congested = False
+
+    async def drained(self):
+        """Never congested."""
+
+    def when_gone(self, tell):
+        """Never."""
+
+    def put_soon(self, raw):
+        self.put(raw)
+
+    def put(self, raw):
         line = one_line(raw)
         assert b"\n" not in line[:-1]
         json.loads(line.decode())
@@ -200,7 +239,7 @@ def session(chance, lines, *, modern=False, older=False):
         script += [hostile.said_by_client(chance, f'"valid {number}"') for number in range(lines)]
         script += [OPENED]  # a session that another `initialize` has begun waits for the client
         with patch.object(terminal, "report_error", told.complain):
-            await performer.run(told.say(script))
+            await performer.run(Script(told.say(script)))
             with contextlib.suppress(BridgeError):
                 await remote.close()
         return told

@@ -21,6 +21,7 @@ PACKAGES = {
     "setsid": "util-linux",
     "strace": "strace",
     "unshare": "util-linux",
+    "valgrind": "valgrind",
     "xdg-open": "xdg-utils",
 }
 

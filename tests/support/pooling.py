@@ -56,7 +56,7 @@ def at(server, path="/mcp", scheme="http", host=None):
 
 
 async def post(pool, url, body=b"{}"):
-    return await pool.exchange("POST", url, [(b"X-Org", b"42")], body)
+    return await pool.exchange(pool.prepare("POST", url, [(b"X-Org", b"42")]), body)
 
 
 async def call(pool, url, body=b"{}"):

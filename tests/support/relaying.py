@@ -14,6 +14,7 @@ from mcp_auth_bridge.relay.base import (
     ToClient,
     ToServer,
     Wake,
+    collected,
 )
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
@@ -53,6 +54,7 @@ def answer(id_, result=None):
 class Living(Passthrough):
     """Notes each sign of life that reaches it."""
 
+    @collected
     def alive(self, call):
         yield Note(f"alive: {call}")
 

@@ -76,15 +76,54 @@ class Waits:
         await asyncio.sleep(0)
 
 
+async def pulled(begin):
+    """The messages that `begin(deliver)` delivers, each when it is asked for, then the exception that it raises."""
+    arrived, asked = asyncio.Queue(), asyncio.Semaphore(0)
+
+    async def deliver(message):
+        arrived.put_nowait(message)
+        del message
+        await asked.acquire()
+
+    working = asyncio.create_task(begin(deliver))
+    working.add_done_callback(lambda _: arrived.put_nowait(None))
+    try:
+        while (message := await arrived.get()) is not None:
+            yield message
+            del message
+            asked.release()
+        await working
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+class PulledRemote:
+    """A `remote` whose messages a test asks for one by one; its waits are at `waits`."""
+
+    def __init__(self, remote):
+        self.remote = remote
+        self.sender = remote._sender
+        self.waits = remote._streamable._sleep = Waits()
+
+    def post(self, message, headers, alive=lambda: None):
+        return pulled(lambda deliver: self.remote.post(message, headers, deliver, alive))
+
+    def listen(self, headers):
+        return pulled(lambda deliver: self.remote.listen(headers, deliver))
+
+    async def close(self):
+        await self.remote.close()
+
+
 @contextlib.asynccontextmanager
 async def connected(server, path="/mcp", credentials=None, jar=None, **settings):
-    """A remote at `server`; its waits are at `remote.waits`."""
+    """A remote at `server`."""
     pool = Pool(Network(NetworkSettings(**settings), {}))
     url = Url("http", server.host, server.port, path, "")
     remote = Remote(url, pool, WithOrganisation(lambda: ORGANISATION, credentials or AnonymousCredentials("t")), jar)
-    remote.waits = remote._streamable._sleep = Waits()
     try:
-        yield remote
+        yield PulledRemote(remote)
     finally:
         if remote._http_sse is not None:
             await remote._http_sse.close()

@@ -26,7 +26,7 @@ from mcp_auth_bridge.relay.replies import error_code
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import messages_in, parsed, read_events
+from mcp_auth_bridge.shell.transports.messages import EventReader, messages_in, parsed
 from mcp_auth_bridge.shell.transports.refusal_text import words_in
 from mcp_auth_bridge.shell.transports.send_outcome import SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
@@ -208,7 +208,8 @@ async def _with_event(answer: Answer, response: StreamedResponse, question: Ques
     seconds = BODY_PATIENCE if question.message is None else REPLY_PATIENCE
     with anyio.move_on_after(seconds) as patience:
         try:
-            async for each in read_events(response, Resumption()):
+            events = EventReader(response, Resumption())
+            while (each := await events.next()) is not None:
                 event = event or each.type.decode(errors="replace")
                 if question.message is None:
                     break

@@ -5,7 +5,7 @@ Both rooms lie below the shell and do not log themselves.
 
 from collections.abc import Mapping
 
-from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
+from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target, ready
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.stores.base import Record, Store
@@ -16,6 +16,7 @@ class LoggingCredentials:
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
+        self._at_hand = ready(credentials)
         self._last: str | None = None
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
@@ -25,11 +26,20 @@ class LoggingCredentials:
         except Exception as error:
             debug_log.event("credentials", outcome="given up", refused=status, **debug_log.failure(error))
             raise
-        authorization = headers.get("authorization") or "\n".join(headers.values())  # no two proofs are alike
+        authorization = self._key(headers)
         if refused or authorization != self._last:
             debug_log.event("credentials", outcome=self._outcome(authorization), refused=status)
         self._last = authorization
         return headers
+
+    def at_hand(self, target: Target) -> Mapping[str, str] | None:
+        """Headers other than the last ones take the way through `headers`, which logs the change."""
+        headers = self._at_hand(target)
+        return headers if headers is not None and self._key(headers) == self._last else None
+
+    @staticmethod
+    def _key(headers: Mapping[str, str]) -> str:
+        return headers.get("authorization") or "\n".join(headers.values())  # no two proofs are alike
 
     def _outcome(self, authorization: str) -> str:
         if not authorization:

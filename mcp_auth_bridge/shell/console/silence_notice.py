@@ -21,6 +21,11 @@ def enable() -> None:
     _enabled = True
 
 
+def is_enabled() -> bool:
+    """Whether a user waits."""
+    return _enabled
+
+
 @contextmanager
 def announce_wait(origin: str) -> Iterator[None]:
     """Tell the user if the block, which waits for a response from `origin`, takes longer than `SECONDS`."""

@@ -181,7 +181,7 @@ def stderr_is_terminal() -> bool:
 
 async def read_lines() -> AsyncIterator[str]:
     """Read what the user types, line by line, until the end of stdin."""
-    from mcp_auth_bridge.shell.console.stdio import chunks
+    from mcp_auth_bridge.shell.console.stdin import chunks
 
     rest = b""
     async for chunk in chunks(0):
@@ -192,7 +192,7 @@ async def read_lines() -> AsyncIterator[str]:
 
 async def read_stdin() -> bytes:
     """Read stdin until its end."""
-    from mcp_auth_bridge.shell.console.stdio import chunks
+    from mcp_auth_bridge.shell.console.stdin import chunks
 
     return b"".join([chunk async for chunk in chunks(0)])
 

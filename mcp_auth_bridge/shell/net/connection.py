@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from mcp_auth_bridge.errors import BridgeError
@@ -18,14 +19,8 @@ from mcp_auth_bridge.shell.net import response_errors
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
 from mcp_auth_bridge.shell.net.request_head import RequestHead
-from mcp_auth_bridge.shell.net.response_parser import (
-    HEAD_LIMIT,
-    HTTP_1,
-    Head,
-    ResponseInvalid,
-    ResponseParser,
-    TwoLengths,
-)
+from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, HTTP_1, Head, ResponseInvalid, TwoLengths
+from mcp_auth_bridge.shell.net.response_parser import ResponseParser
 from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, is_readable, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
@@ -33,6 +28,8 @@ INTERIM_LIMIT = 10  # 1xx responses before the final one
 READ_SIZE = 256 * 1024  # bytes; large reads, because much of the work is per read and not per byte
 
 _EVENT = 2  # units of work for a piece of a body
+_SMALL = 64 * 1024  # bytes of a body that is taken without a task
+_FEW = 50  # pieces of such a body
 _AT_ONCE = 50  # stretches of a body that are parsed to see whether it has come whole
 _UNREAD_LIMIT = 256 * 1024  # bytes
 _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
@@ -58,6 +55,12 @@ class Connection(asyncio.BufferedProtocol):
         self.peer = peer
         # When the last bytes came, in the loop's seconds.
         self.heard_at = 0.0
+        # When the request was handed to the transport, in the loop's seconds.
+        self.sent_at = 0.0
+        # Called at each progress: bytes, the end, the loss. None while no task waits for any.
+        self.moved: Callable[[], None] | None = None
+        # Why the wait for a head is over, if that is not seen in the bytes.
+        self.failure: BridgeError | None = None
         # The server's limits on its lifetime. The pool sets it.
         self.lifetime = Lifetime(math.inf)
         # Since when another exchange may have the place of this one, in the loop's seconds; None if none may.
@@ -74,8 +77,10 @@ class Connection(asyncio.BufferedProtocol):
         self._malformed = False
         # The method of the request.
         self._method = ""
-        # Set while a task waits for bytes, the end or the loss of the connection.
-        self._waiter: asyncio.Future[None] | None = None
+        # The interim responses to the request so far.
+        self._interim = 0
+        # Pieces of the body that were parsed before a task asked for them.
+        self._ahead: list[bytes] = []
         # Tells whether the peer has received a part of the request; None while there is none.
         self._receipt: Receipt | None = None
         # The part of a large request that the transport has not been given.
@@ -123,6 +128,8 @@ class Connection(asyncio.BufferedProtocol):
         self._exchange = after(self._exchange, states.SENT)
         self._receipt = Receipt(self._socket)
         self._method = request.method
+        self._interim = 0
+        self.sent_at = self._loop.time()
         if len(body) <= _PIECE:
             self.transport.write(request.raw + body)
         else:
@@ -132,24 +139,63 @@ class Connection(asyncio.BufferedProtocol):
 
     async def read_head(self) -> Head:
         """The final response's head. Raises `OutcomeUnknown`, `TheirProtocolError`, `LimitExceeded`."""
-        for _ in range(INTERIM_LIMIT + 1):
-            head = await self._next_head()
+        while (head := self.arrived_head()) is None:
+            await self._wait_for_more()
+        return head
+
+    def arrived_head(self) -> Head | None:
+        """The final response's head if it has come whole, else None. Raises as `read_head`."""
+        if self.failure is not None:
+            raise self.failure
+        while (head := self._parsed_head()) is not None:
             if head.status >= 200:
                 self._exchange = after(self._exchange, states.HEAD_READ)
                 return head
-        raise response_errors.interim_error(self.peer, INTERIM_LIMIT)
+            self._interim += 1
+            if self._interim > INTERIM_LIMIT:
+                raise response_errors.interim_error(self.peer, INTERIM_LIMIT)
+        return None
 
     async def read_data(self) -> bytes:
         """The next bytes of the body, all that have arrived if they are not very many pieces; b"" at its end.
 
         Raises as `read_head` does.
         """
-        pieces: list[bytes] = []
-        while not self.complete and not (pieces := self._parsed_body()):
+        pieces, self._ahead = self._ahead, []
+        while not pieces and not self.complete and not (pieces := self._parsed_body()):
             if not self.complete:
                 await self._wait_for_more()
         await self._slice.spend(_EVENT * len(pieces))
         return b"".join(pieces)
+
+    def arrived_body(self) -> bytes | None:
+        """The body if it has come whole and is small, else None. All of it stays for `read_data`."""
+        while self._is_small and not self.complete and (pieces := self._parsed_body()):
+            self._ahead += pieces
+        return b"".join(self._ahead) if self.complete and self._is_small else None
+
+    @property
+    def body_ahead(self) -> bytes:
+        """The part of the body that `arrived_body` has parsed."""
+        return b"".join(self._ahead)
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether what has come of the body is little, and few pieces."""
+        return (
+            (self._parser.to_come or 0) <= _SMALL and len(self._ahead) <= _FEW and sum(map(len, self._ahead)) <= _SMALL
+        )
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether the response is not complete, may still become a small one, and shows no fault so far."""
+        is_open = self._peer_state is states.OPEN and self.failure is None and not self._malformed
+        return is_open and not self.complete and self._is_small and not self._is_http_2()
+
+    def fail(self, error: BridgeError) -> None:
+        """Let the wait for a head end with `error`."""
+        self.failure = error
+        self._wake()
 
     def recycle(self) -> bool:
         """Make ready for the next exchange; False where that is impossible and the connection is to be aborted."""
@@ -161,6 +207,7 @@ class Connection(asyncio.BufferedProtocol):
         if ended or self._unsent or not self._parser.reusable:
             return False
         self._parser.begin()
+        self._ahead = []
         self.spare_since = None
         self._exchange = after(self._exchange, states.RECYCLED)
         self._resume_reading()  # also when idle, so that the end of the connection is seen when it comes
@@ -173,11 +220,6 @@ class Connection(asyncio.BufferedProtocol):
         self.transport.abort()
 
     # The side of the task that awaits the response
-
-    async def _next_head(self) -> Head:
-        while (head := self._parsed_head()) is None:
-            await self._wait_for_more()
-        return head
 
     def _parsed_head(self) -> Head | None:
         try:
@@ -197,6 +239,8 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _wait_for_more(self) -> None:
         """Wait for bytes, or for the end. Raises the error of a response that cannot come any more."""
+        if self.failure is not None:
+            raise self.failure
         if self._malformed or self._is_http_2():
             raise self._error()
         if self._peer_state is states.OPEN:
@@ -209,11 +253,12 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _wait(self) -> None:
         self._resume_reading()
-        self._waiter = self._loop.create_future()
+        waiter = self._loop.create_future()
+        self.moved = partial(_wake, waiter)
         try:
-            await self._waiter
+            await waiter
         finally:
-            self._waiter = None
+            self.moved = None
 
     def _resume_reading(self) -> None:
         self._unread = 0
@@ -260,7 +305,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
-        return self._buffer if self._waiter is not None else self._buffer[:_UNWANTED_LIMIT]
+        return self._buffer if self.moved is not None else self._buffer[:_UNWANTED_LIMIT]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._unread += nbytes
@@ -269,7 +314,7 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
             return
         self._parser.receive(bytes(self._buffer[:nbytes]))
-        limit = _UNREAD_LIMIT if self._waiter is not None else _UNWANTED_LIMIT
+        limit = _UNREAD_LIMIT if self.moved is not None else _UNWANTED_LIMIT
         if self._unread > limit and self._reading is states.READING:
             self._reading = after(self._reading, states.READING_PAUSED)
             self.transport.pause_reading()
@@ -313,5 +358,10 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.write(piece)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self.moved is not None:
+            self.moved()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -44,7 +44,8 @@ async def find_missing_header(pool: Pool, url: Url, sent: Iterable[str]) -> str:
     """
     try:
         async with asyncio.timeout(_PATIENCE):
-            response = await pool.exchange("OPTIONS", url, request_headers("OPTIONS", preflight_headers(url)), b"")
+            fields = request_headers("OPTIONS", preflight_headers(url))
+            response = await pool.exchange(pool.prepare("OPTIONS", url, fields), b"")
             await response.aclose()
     except (TimeoutError, BridgeError):
         return ""

@@ -126,12 +126,11 @@ async def _with_answer(connection: Connection, url: Url, fault: Fault, seen: Han
             head = await connection.read_head()
     except (BridgeError, TimeoutError):
         return seen
-    fields = {name: value.decode("latin-1") for name, value in head.headers}
     return msgspec.structs.replace(
         seen,
-        server_time=_moment(fields.get(b"date", "")) if fault in _OF_TIME else None,
+        server_time=_moment(head.fields.get("date", ("",))[-1]) if fault in _OF_TIME else None,
         status=head.status,
-        location=fields.get(b"location", "") if head.status // 100 == 3 else "",
+        location=head.fields.get("location", ("",))[-1] if head.status // 100 == 3 else "",
     )
 
 

@@ -5,7 +5,7 @@ module sends no request twice and follows no redirect.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from mcp_auth_bridge.errors import (
@@ -16,61 +16,23 @@ from mcp_auth_bridge.errors import (
     Unreachable,
 )
 from mcp_auth_bridge.shell.console import debug_log
+from mcp_auth_bridge.shell.net.begun import Begun
 from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
-from mcp_auth_bridge.shell.net.connection_lifetime import IdleLimit, Lifetime
+from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
+from mcp_auth_bridge.shell.net.deadline_watch import DeadlineWatch
 from mcp_auth_bridge.shell.net.dial import connect, proxy_refusal_error
 from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.proxies import Proxy
-from mcp_auth_bridge.shell.net.request_head import RequestHead, request_head
+from mcp_auth_bridge.shell.net.request_head import head_template
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.net.response_parser import Head
+from mcp_auth_bridge.shell.net.response_head import Head
+from mcp_auth_bridge.shell.net.route import PreparedHead, Route
+from mcp_auth_bridge.shell.net.turns import Turns
 from mcp_auth_bridge.urls import Url
 
 OPEN_LIMIT = 512  # exchanges under way; more of them wait their turn
 TURN_PATIENCE = 60.0  # seconds for which a request waits its turn: it was not sent, and its error says so
 IDLE_SECONDS = 300.0  # a ready connection saves two round trips: 80 ms over a 40 ms link
-
-_WITH_LENGTH = ("POST", "PUT", "PATCH")  # a length even for an empty body (RFC 9110 section 8.6)
-
-
-class _Route:
-    """An origin, the proxy to it, and its idle connections, the latest last."""
-
-    def __init__(self, url: Url, proxy: Proxy | None) -> None:
-        self.url = url
-        self.proxy = proxy
-        self.idle: list[Connection] = []
-        self.idle_limit = IdleLimit()
-
-    @property
-    def absolute(self) -> bool:
-        """Whether requests name the whole URL: plain http through a proxy (RFC 9112 section 3.2.2)."""
-        return self.proxy is not None and self.url.scheme == "http"
-
-    def take(self) -> Connection | None:
-        """The idle connection that was used last, which is the likeliest to be alive; None if there is none."""
-        now = asyncio.get_running_loop().time()
-        while self.idle:
-            connection = self.idle.pop()
-            if connection.usable and not connection.stirring:
-                idle = now - connection.heard_at
-                self.idle_limit.outlived(idle)
-                if connection.lifetime.allows(idle, self.idle_limit.seconds):
-                    return connection
-            connection.abort()
-        return None
-
-    def drop(self, connection: Connection) -> None:
-        """End an idle connection."""
-        self.idle.remove(connection)
-        connection.abort()
-
-    def lose(self, connection: Connection) -> None:
-        """Note that `connection` has ended. If it is idle, the server has ended it."""
-        if connection in self.idle:
-            self.idle.remove(connection)
-            self.idle_limit.ended(asyncio.get_running_loop().time() - connection.heard_at)
 
 
 class Pool:
@@ -84,45 +46,96 @@ class Pool:
         # The buffer that all connections read into, one after the other.
         self._buffer = memoryview(bytearray(READ_SIZE))
         # The routes by scheme, host and port.
-        self._routes: dict[tuple[str, str, int], _Route] = {}
+        self._routes: dict[tuple[str, str, int], Route] = {}
         # All connections, idle or not.
         self._open: set[Connection] = set()
         # How many connections are being made.
         self._dialling = 0
         # Limits the exchanges under way.
-        self._turns = asyncio.Semaphore(OPEN_LIMIT)
+        self._turns = Turns(OPEN_LIMIT, TURN_PATIENCE)
+        # Ends the wait for a head; None if it may last for any time.
+        self._watch = _head_watch(network.settings.headers_timeout)
         # Closes connections that were idle too long; None while none is idle.
         self._sweeper: asyncio.TimerHandle | None = None
         # Whether `aclose` was called.
         self._closed = False
 
-    async def exchange(
-        self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes
-    ) -> StreamedResponse:
-        """Send one request and return its response as soon as the head is there. `Host` and `Content-Length` are added.
+    def prepare(self, method: str, url: Url, fields: Sequence[tuple[bytes, bytes]]) -> PreparedHead:
+        """The head of requests to `url`, for `exchange`. `Host` is added, and with each body its `Content-Length`.
 
-        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if bytes were sent and no response came,
-        `TheirProtocolError` for a response that is not HTTP, `ConfigError` for an unusable proxy or certificate file.
+        Raises `OurProtocolError`, without the text, for a field that HTTP does not allow, and `ConfigError` for an
+        unusable proxy.
         """
         route = self._route(url)
-        request = _build_request(method, url, headers, body, route)
-        await self._take_turn(url)
+        ours = []
+        if route.absolute and route.proxy and route.proxy.authorization:
+            ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
+        target = str(url) if route.absolute else url.target
+        try:
+            template = head_template(method, target, url.authority, [*ours, *fields])
+        except ValueError:
+            raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None
+        return PreparedHead(route, template)
+
+    async def exchange(self, prepared: PreparedHead, body: bytes) -> StreamedResponse:
+        """Send one request and return its response as soon as the head is there.
+
+        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if bytes were sent and no response came,
+        `TheirProtocolError` for a response that is not HTTP, `ConfigError` for an unusable certificate file.
+        """
+        if not self._turns.try_take():
+            await self._wait_for_turn(prepared.route.url)
+        return await self.respond(prepared, body, None, None)
+
+    def at_once(self, prepared: PreparedHead, body: bytes, moved: Callable[[], None]) -> Begun | None:
+        """Send one request now if that needs no wait: a connection is idle and alive, and a turn is free; else None.
+
+        A request that waits for its connection goes first. `moved` is called at each progress of the response, by the
+        reader of the connection: its bytes, its end, the loss of the connection, the end of `headers_timeout`.
+        """
+        route = prepared.route
+        if route.dialling or not self._turns.try_take():
+            return None
+        connection = route.take()
+        if connection is None:
+            self._turns.give_back()
+            return None
+        self._send(connection, prepared, body)
+        connection.moved = moved
+        return Begun(self, prepared, body, connection)
+
+    async def respond(
+        self, prepared: PreparedHead, body: bytes, connection: Connection | None, head: Head | None
+    ) -> StreamedResponse:
+        """The response to a request that has its turn.
+
+        It was sent on `connection`, if there is one, and `head` has come, if there is one. Raises as `exchange`.
+        """
+        route = prepared.route
+        reused = connection is not None
         try:
             while True:
-                connection, reused = await self._acquire(route)
+                sent = connection is not None
+                if connection is None:
+                    connection, reused = await self._acquire(route)
                 try:
-                    connection.write(request, body)
-                    return self._response(route, connection, await self._head(connection))
+                    if not sent:
+                        self._send(connection, prepared, body)
+                    if head is None:
+                        head = await connection.read_head()
+                        self.note_head(connection, head)
+                    return self._response(route, connection, head)
                 except BaseException:  # cancellation too
-                    connection.abort()
+                    self.abandon(connection)
                     if not (reused and connection.crossed):
                         raise
                 # The server has received nothing of the request, which goes to another connection.
                 debug_log.event("connection.crossed", peer=connection.peer)
+                connection = None
         except BaseException as error:
             if isinstance(error, BridgeError):
-                error.facts["host"] = url.authority
-            self._turns.release()
+                error.facts["host"] = route.url.authority
+            self.end_turn()
             raise
 
     async def aclose(self) -> None:
@@ -134,15 +147,13 @@ class Pool:
             connection.abort()
         await asyncio.sleep(0)  # the loop closes the sockets in its next round
 
-    async def _take_turn(self, url: Url) -> None:
+    async def _wait_for_turn(self, url: Url) -> None:
         """Wait until one exchange more is allowed. One whose answer is here gives way."""
-        if self._turns.locked():
-            spare = [each for each in self._open if each.spare_since is not None]
-            if spare:
-                min(spare, key=lambda each: each.spare_since or 0.0).abort()
+        spare = [each for each in self._open if each.spare_since is not None]
+        if spare:
+            min(spare, key=lambda each: each.spare_since or 0.0).abort()
         try:
-            async with asyncio.timeout(TURN_PATIENCE):
-                await self._turns.acquire()
+            await self._turns.wait()
         except TimeoutError:
             raise TimedOut(
                 f"nothing was sent to {url.authority} for {TURN_PATIENCE:g} s: {OPEN_LIMIT} requests are unanswered",
@@ -151,29 +162,29 @@ class Pool:
 
     # Connections
 
-    def _route(self, url: Url) -> _Route:
+    def _route(self, url: Url) -> Route:
         key = (url.scheme, url.host, url.port)
         route = self._routes.get(key)
         if route is None:
-            route = self._routes[key] = _Route(url, self._network.proxy(url))
+            route = self._routes[key] = Route(url, self._network.proxy(url))
         return route
 
-    async def _acquire(self, route: _Route) -> tuple[Connection, bool]:
+    async def _acquire(self, route: Route) -> tuple[Connection, bool]:
         """A connection on which a request can be sent before the next await, and whether it was used before."""
         if (connection := route.take()) is not None:
-            debug_log.event("connection.reused", peer=connection.peer)
             return connection, True
         connection = await self._connect(route)
         if not connection.usable:
             raise Unreachable(f"{connection.peer} ended the connection, or sent data, before a request was sent")
         return connection, False
 
-    async def _connect(self, route: _Route) -> Connection:
+    async def _connect(self, route: Route) -> Connection:
         if len(self._open) + self._dialling >= OPEN_LIMIT:
             self._make_room()
         lost = partial(self._forget, route)
         make = partial(Connection, route.url.authority, self._buffer, lost)
         self._dialling += 1
+        route.dialling += 1
         proxy = route.proxy.url.authority if route.proxy else ""
         began = asyncio.get_running_loop().time()
         try:
@@ -181,6 +192,7 @@ class Pool:
                 connection = await connect(self._network, route.url, route.proxy, make)
         finally:
             self._dialling -= 1
+            route.dialling -= 1
         connection.lifetime = Lifetime(asyncio.get_running_loop().time() - began)
         self._open.add(connection)
         if self._closed:
@@ -194,42 +206,51 @@ class Pool:
             *_, connection, route = min(idle)
             route.drop(connection)
 
-    def _idle(self) -> list[tuple[Connection, _Route]]:
+    def _idle(self) -> list[tuple[Connection, Route]]:
         return [(connection, route) for route in self._routes.values() for connection in route.idle]
 
-    def _forget(self, route: _Route, connection: Connection) -> None:
+    def _forget(self, route: Route, connection: Connection) -> None:
         self._open.discard(connection)
         debug_log.event("connection.over", peer=connection.peer)
         route.lose(connection)
 
     # Exchanges
 
-    async def _head(self, connection: Connection) -> Head:
-        seconds = self._network.settings.headers_timeout
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            async with asyncio.timeout(seconds):
-                head = await connection.read_head()
-        except TimeoutError:
-            hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
-            raise Overdue(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
-        connection.lifetime.note(_keep_alive_fields(head), loop.time() - began)
-        return head
+    def _send(self, connection: Connection, prepared: PreparedHead, body: bytes) -> None:
+        connection.write(prepared.template.head(body), body)
+        if self._watch is not None:
+            self._watch.add(connection)
 
-    def _response(self, route: _Route, connection: Connection, head: Head) -> StreamedResponse:
+    def note_head(self, connection: Connection, head: Head) -> None:
+        """Note that the response has begun."""
+        if self._watch is not None:
+            self._watch.drop(connection)
+        connection.lifetime.note(head.fields.get("keep-alive", ()), connection.heard_at - connection.sent_at)
+
+    def abandon(self, connection: Connection) -> None:
+        """End a connection on which an exchange is under way."""
+        if self._watch is not None:
+            self._watch.drop(connection)
+        connection.abort()
+
+    def end_turn(self) -> None:
+        """Let another exchange begin in place of one that has failed."""
+        self._turns.give_back()
+
+    def _response(self, route: Route, connection: Connection, head: Head) -> StreamedResponse:
         if route.absolute and route.proxy and head.status == 407:
             raise proxy_refusal_error(route.proxy, route.url.authority, 407)
-        return StreamedResponse(head, connection, partial(self._release, route), self._budget.share())
+        return StreamedResponse(head, connection, partial(self.release, route), self._budget.share())
 
-    def _release(self, route: _Route, connection: Connection) -> None:
-        self._turns.release()
+    def release(self, route: Route, connection: Connection) -> None:
+        """End an exchange. Its connection is used again if its response has come to its end."""
+        self._turns.give_back()
         if connection.recycle():
             self._keep_idle(route, connection)
         else:
             connection.abort()
 
-    def _keep_idle(self, route: _Route, connection: Connection) -> None:
+    def _keep_idle(self, route: Route, connection: Connection) -> None:
         route.idle.append(connection)
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._sweep)
@@ -244,20 +265,13 @@ class Pool:
         self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
 
 
-def _keep_alive_fields(head: Head) -> tuple[str, ...]:
-    return tuple(value.decode("latin-1") for value in head.values(b"keep-alive"))
+def _head_watch(seconds: float | None) -> DeadlineWatch[Connection] | None:
+    """Lets the wait for a head on a connection fail after `seconds`."""
+    if seconds is None:
+        return None
+    hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
 
+    def expire(connection: Connection) -> None:
+        connection.fail(Overdue(f"{connection.peer} did not begin to answer within {seconds:g} s", hint))
 
-def _build_request(
-    method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, route: _Route
-) -> RequestHead:
-    ours = [(b"Host", url.authority.encode())]
-    if body or method in _WITH_LENGTH:
-        ours.append((b"Content-Length", b"%d" % len(body)))
-    if route.absolute and route.proxy and route.proxy.authorization:
-        ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
-    target = str(url) if route.absolute else url.target
-    try:
-        return request_head(method, target, [*ours, *headers])
-    except ValueError:
-        raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None
+    return DeadlineWatch(seconds, expire)

@@ -1,14 +1,14 @@
 """One HTTP response with a body that is still being received."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 
 from mcp_auth_bridge.errors import LimitExceeded
 from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.memory_budget import Share
-from mcp_auth_bridge.shell.net.response_parser import Head
+from mcp_auth_bridge.shell.net.response_head import Head
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 _DECODED = 15  # units of work for a decoded piece
@@ -24,7 +24,7 @@ class StreamedResponse:
         # The HTTP status.
         self.status = head.status
         # The headers by lower-case name, with their values in order of arrival.
-        self.headers = _fields(head)
+        self.headers = head.fields
         # Called when bytes of the body have come.
         self.heard: Callable[[], None] = _do_nothing
         # The part of the budget that its messages take, until `aclose`.
@@ -36,7 +36,7 @@ class StreamedResponse:
         # Gives the connection back to the pool.
         self._release = release
         # Decodes the body; None if it has no content coding.
-        self._decoder = choose_decoder(connection.peer, self.headers.get("content-encoding", ()))
+        self._decoder = choose_decoder(connection.peer, head.fields.get("content-encoding", ()))
 
     def header(self, name: str) -> str:
         """The first value of the header `name` (lower case), or ""."""
@@ -104,11 +104,3 @@ class StreamedResponse:
 
 def _do_nothing() -> None:
     pass
-
-
-def _fields(head: Head) -> Mapping[str, tuple[str, ...]]:
-    fields: dict[str, tuple[str, ...]] = {}
-    for raw, value in head.headers:
-        name = raw.decode("latin-1")
-        fields[name] = (*fields.get(name, ()), value.decode("latin-1"))
-    return fields

@@ -1,53 +1,23 @@
 """HTTP/1.1 responses from bytes (RFC 9112): llhttp reads heads and chunks, and the framing is decided here.
 
-llhttp is Node's parser. In three ways it is laxer than RFC 9112, and these are decided here: which transfer codings
-count, where a message ends, and what a switch of protocols means. In three ways it is stricter: a head with bare line
-feeds, with folded lines, or with the same length twice is rewritten for it, because RFC 9112 lets a client read these
-(sections 2.2, 5.2, 6.3), and CGI scripts behind old servers send them.
+In three ways llhttp is laxer than RFC 9112, and these are decided here: which transfer codings count, where a message
+ends, and what a switch of protocols means.
 """
 
 import re
 
-import msgspec
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-
-HEAD_LIMIT = 64 * 1024
-"""Bytes of a head, and of what is between two chunks or behind the last one."""
-
-HTTP_1 = b"HTTP/1."
-"""The beginning of each response (RFC 9112 section 4)."""
+from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, Head, Llhttp, ResponseInvalid
 
 _SLICE = 16 * 1024  # bytes of a chunked body at a stretch
 _DENSE = 64  # line ends in a slice; one with more may hold a chunk for each byte
 _SMALL_SLICE = 256  # bytes of such a body at a stretch
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")  # llhttp refuses a bare LF; a search for CR LF alone would wait for ever
-_LINE_END = re.compile(rb"\r?\n")
-_BOTH_FRAMINGS = (b"content-length", b"transfer-encoding")
 _WITHOUT_BODY = (204, 304)
-
-
-class Head(msgspec.Struct, frozen=True):
-    """The head of a response. The names of its `headers` are in lower case, the values have no blanks around them."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-
-    def values(self, name: bytes) -> list[bytes]:
-        """The values of the header `name` (lower case), in order of arrival."""
-        return [value for each, value in self.headers if each == name]
-
-
-class ResponseInvalid(Exception):
-    """The bytes are not a response of HTTP/1.1."""
 
 
 class HeadTooLarge(ResponseInvalid):
     """The head has more than `HEAD_LIMIT` bytes."""
-
-
-class TwoLengths(ResponseInvalid):
-    """The response gives its length in two ways (RFC 9112 section 6.3)."""
 
 
 class ResponseParser:
@@ -66,9 +36,9 @@ class ResponseParser:
         # Whether the connection may carry another exchange, as far as the head says.
         self._persists = False
         # Bytes to come of a body with a length; None while there is none.
-        self._to_come: int | None = None
+        self.to_come: int | None = None
         # Reads the chunks of the body; None if it has none.
-        self._chunks: _Llhttp | None = None
+        self._chunks: Llhttp | None = None
 
     def receive(self, data: bytes) -> None:
         self.received = self.received + data if self.received else data
@@ -79,7 +49,7 @@ class ResponseParser:
 
     def begin(self) -> None:
         """Expect the head of another response."""
-        self.complete, self._to_come, self._chunks = False, None, None
+        self.complete, self.to_come, self._chunks = False, None, None
 
     @property
     def reusable(self) -> bool:
@@ -92,14 +62,14 @@ class ResponseParser:
 
         Raises `ResponseInvalid`.
         """
-        found = _END_OF_HEAD.search(self.received)
-        if (found.end() if found else len(self.received)) > HEAD_LIMIT:
+        end = _end_of_head(self.received)
+        if (end or len(self.received)) > HEAD_LIMIT:
             raise HeadTooLarge
-        if found is None:
+        if not end:
             return None
-        reading = _Llhttp()
-        head = reading.head(self.received[: found.end()])
-        self.received = self.received[found.end() :]
+        reading = Llhttp()
+        head = reading.head(self.received[:end])
+        self.received = self.received[end:]
         if head.status >= 200:
             self._frame(head, method, reading)
         return head
@@ -112,33 +82,33 @@ class ResponseParser:
         if self._chunks is not None:
             return self._chunked_body(self._chunks)
         data, self.received = self.received, b""
-        if self._to_come is None:
+        if self.to_come is None:
             self.complete = self._ended
         else:
-            if len(data) > self._to_come:
-                data, self.received = data[: self._to_come], data[self._to_come :]
-            self._to_come -= len(data)
-            self.complete = not self._to_come
+            if len(data) > self.to_come:
+                data, self.received = data[: self.to_come], data[self.to_come :]
+            self.to_come -= len(data)
+            self.complete = not self.to_come
         return [data] if data else []
 
-    def _frame(self, head: Head, method: str, reading: "_Llhttp") -> None:
+    def _frame(self, head: Head, method: str, reading: "Llhttp") -> None:
         """Decide where the body ends (RFC 9112 section 6.3)."""
-        self._persists = reading.persists(head)
-        codings = head.values(b"transfer-encoding")
-        lengths = head.values(b"content-length")
+        self._persists = head.persists
+        codings = head.fields.get("transfer-encoding")
+        lengths = head.fields.get("content-length")
         if method == "HEAD" or head.status in _WITHOUT_BODY or (method == "CONNECT" and head.status < 300):
             self.complete = True
-        elif codings:
-            if [coding.lower() for coding in codings] != [b"chunked"]:
+        elif codings is not None:
+            if [coding.lower() for coding in codings] != ["chunked"]:
                 raise ResponseInvalid  # the bridge asks for no other one (RFC 9112 section 6.1)
             self._chunks = reading
-        elif lengths:
-            self._to_come = int(lengths[0])  # llhttp has checked that it is one number
-            self.complete = not self._to_come
+        elif lengths is not None:
+            self.to_come = int(lengths[0])  # llhttp has checked that it is one number
+            self.complete = not self.to_come
         else:
             self._persists = False
 
-    def _chunked_body(self, chunks: "_Llhttp") -> list[bytes]:
+    def _chunked_body(self, chunks: "Llhttp") -> list[bytes]:
         pieces = chunks.rest()
         while self.received and not pieces and not chunks.complete:
             size = _SLICE if self.received.count(b"\r\n", 0, _SLICE) <= _DENSE else _SMALL_SLICE
@@ -148,110 +118,10 @@ class ResponseParser:
         return pieces
 
 
-class _Llhttp:
-    """One response in llhttp, which calls the methods `on_…`. No state survives a response."""
-
-    def __init__(self) -> None:
-        self._parser = HttpResponseParser(self)
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._pieces: list[bytes] = []
-        # Whether the head has been read.
-        self._in_body = False
-        # Whether the body has come to its end.
-        self.complete = False
-        # Whether bytes came after that end, in the same read.
-        self.overrun = False
-        # Whether the body is invalid after the pieces that were read.
-        self._broken = False
-        # Bytes since the last piece of the body.
-        self._idle = 0
-
-    def head(self, text: bytes) -> Head:
-        """Read the whole head. Raises `ResponseInvalid`."""
-        if not text.startswith(HTTP_1):
-            raise ResponseInvalid
-        try:
-            self._parser.feed_data(text)
-        except HttpParserError:
-            self._feed_rewritten(text)
-        except HttpParserUpgrade:  # the bridge has not asked for another protocol
-            raise ResponseInvalid from None
-        self._in_body = True
-        self.complete = False  # llhttp counts an empty body as complete; where the body ends is decided elsewhere
-        return Head(self._parser.get_status_code(), tuple(self._fields))
-
-    def _feed_rewritten(self, text: bytes) -> None:
-        """Feed the head once more, in the spelling that llhttp accepts. Raises `ResponseInvalid`."""
-        lines = _lines(text)
-        names = [line.partition(b":")[0].lower() for line in lines]
-        if all(name in names for name in _BOTH_FRAMINGS):
-            raise TwoLengths
-        self._parser, self._fields = HttpResponseParser(self), []
-        try:
-            self._parser.feed_data(b"\r\n".join((*lines, b"", b"")))
-        except HttpParserError:
-            raise ResponseInvalid from None
-
-    def persists(self, head: Head) -> bool:
-        """Whether the connection stays open after this response (RFC 9112 section 9.3)."""
-        options = b",".join(head.values(b"connection")).lower().split(b",")
-        return self._parser.get_http_version() == "1.1" and b"close" not in map(bytes.strip, options)
-
-    def body(self, data: bytes) -> list[bytes]:
-        """The pieces of a chunked body in `data`. Raises `ResponseInvalid`.
-
-        llhttp does not tell where in `data` the body ended, so the last byte is read by itself: if the body ended
-        before it, bytes that belong to no response came after it.
-        """
-        self._pieces = []
-        try:
-            if len(data) > 1:
-                self._parser.feed_data(data[:-1])
-            self.overrun = self.complete
-            self._parser.feed_data(data[-1:])
-        except HttpParserError:
-            self._broken = not self.complete
-        self._idle = 0 if self._pieces else self._idle + len(data)
-        if self._idle > HEAD_LIMIT or (self._broken and not self._pieces):
-            raise ResponseInvalid
-        return self._pieces
-
-    def rest(self) -> list[bytes]:
-        """No pieces. Raises `ResponseInvalid` if the body was invalid after the last ones."""
-        if self._broken:
-            raise ResponseInvalid
-        return []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_body:  # trailers are of no use to MCP
-            self._fields.append((name.lower(), value.strip(b" \t")))
-
-    def on_body(self, piece: bytes) -> None:
-        if not self.complete:
-            self._pieces.append(piece)
-
-    def on_message_complete(self) -> None:
-        self.complete = True
-
-
-def _lines(head: bytes) -> list[bytes]:
-    """The lines of a head without their ends, unfolded, with one length for several equal ones. Raises as `head`."""
-    lines: list[bytes] = []
-    for line in _LINE_END.split(head.rstrip(b"\r\n")):
-        if line[:1] in (b" ", b"\t"):
-            if len(lines) < 2:
-                raise ResponseInvalid  # it continues no field
-            lines[-1] += b" " + line.strip(b" \t")
-        else:
-            lines.append(line)
-    lengths = {number.strip(b" \t") for line in lines for number in _numbers(line)}
-    if len(lengths) > 1:
-        raise ResponseInvalid
-    others = [line for line in lines if not _numbers(line)]
-    return [*others, *(b"content-length: " + length for length in lengths)]
-
-
-def _numbers(line: bytes) -> list[bytes]:
-    """The numbers in a Content-Length field, [] for any other line."""
-    name, _, value = line.partition(b":")
-    return value.split(b",") if name.lower() == b"content-length" else []
+def _end_of_head(received: bytes) -> int:
+    """The bytes of the head, with the empty line; 0 if it has not come whole."""
+    end = received.find(b"\r\n\r\n")
+    if end >= 0 and received.count(b"\n", 0, end) == received.count(b"\r\n", 0, end):
+        return end + 4
+    found = _END_OF_HEAD.search(received)  # six times as slow
+    return found.end() if found else 0

@@ -5,7 +5,8 @@ Each response is to one message. So an error in it under no id, or under a wrong
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -17,8 +18,11 @@ from mcp_auth_bridge.relay.http_semantics import LONGEST_REFUSAL, Failure
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.session_loss import RefusedRequest, lost_session, refused_by_reply
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST, read_events
+from mcp_auth_bridge.shell.transports.messages import LARGEST, EventReader
 from mcp_auth_bridge.shell.transports.refusal_text import PATIENCE, quote, read_words
+
+Deliver: TypeAlias = Callable[[Message], Awaitable[None]]
+"""Hands a message on. Awaited, so that a slow client slows the server down."""
 
 
 class Asked(msgspec.Struct):
@@ -41,44 +45,73 @@ class _Refusal(msgspec.Struct):
 _refusal = msgspec.json.Decoder(_Refusal)
 
 
-async def attributed(
-    messages: AsyncGenerator[Message, None], asked: Asked, status: int, sent: Mapping[str, str]
-) -> AsyncGenerator[Message, None]:
-    """The `messages` of a response with the HTTP `status`, the first of which may refuse the session.
+class Attribution:
+    """Hands the messages of a response with the HTTP `status` on, the first of which may refuse the session.
 
     An error under no id, or under that of no request, answers the request if nothing else does: as it is in the first
-    case, and as an error of the bridge that quotes it in the second. Raises `SessionLost` for a refusal of the session;
-    one that follows another message is the reply, because the server was at work.
+    case, and as an error of the bridge that quotes it in the second.
     """
-    request, stray, is_first, answered = asked.message, None, True, False
-    try:
-        async for message in messages:
-            if request is not None and request.kind is Kind.REQUEST and message.kind is Kind.REPLY:
-                is_own = message.key == request.key
-                if is_own and is_first and _is_error(message):
-                    _check_session(message, request, asked, status, message.raw)
-                if not is_own and _is_error(message) and message.key not in asked.under_way:
-                    stray = stray or message
-                    continue
-                answered |= is_own
-            is_first = False
-            yield message
-            del message
-    except OutcomeUnknown:
-        if stray is None:
-            raise
-    if request is None or stray is None or answered:
-        return
-    answer = _answer_of(stray, request, asked, status, sent)
-    if is_first:
-        _check_session(stray, request, asked, status, answer.raw if isinstance(answer, Message) else answer)
-    if isinstance(answer, BridgeError):
-        raise answer
-    yield answer
+
+    def __init__(self, asked: Asked, status: int, sent: Mapping[str, str], deliver: Deliver) -> None:
+        # The request.
+        self._asked = asked
+        # The HTTP status of the response.
+        self._status = status
+        # The credentials of the request.
+        self._sent = sent
+        # Takes the messages.
+        self._deliver = deliver
+        # The first error that answers no request, as far as its id tells.
+        self._stray: Message | None = None
+        # Whether no message was handed on so far.
+        self._is_first = True
+        # Whether the reply was handed on.
+        self._answered = False
+
+    async def hand_on(self, message: Message) -> None:
+        """Deliver `message`, unless it is such an error. Raises as `admits`."""
+        if self.admits(message):
+            await self._deliver(message)
+
+    def admits(self, message: Message) -> bool:
+        """Whether `message` is to be delivered now.
+
+        Raises `SessionLost` for a refusal of the session. One that follows another message is the reply, because the
+        server was at work.
+        """
+        request = self._asked.message
+        if request is not None and request.kind is Kind.REQUEST and message.kind is Kind.REPLY:
+            is_own = message.key == request.key
+            if is_own and self._is_first and _is_error(message):
+                _check_session(message, request, self._asked, self._status, message.raw)
+            if not is_own and _is_error(message) and message.key not in self._asked.under_way:
+                self._stray = self._stray or message
+                return False
+            self._answered |= is_own
+        self._is_first = False
+        return True
+
+    async def end(self, cut: OutcomeUnknown | None) -> None:
+        """The response has ended, or was `cut`: deliver or raise the error that answers the request, else raise `cut`.
+
+        Raises `SessionLost` if that error refuses the session.
+        """
+        stray, request = self._stray, self._asked.message
+        if stray is None and cut is not None:
+            raise cut
+        if request is None or stray is None or self._answered:
+            return
+        answer = _answer_of(stray, request, self._asked, self._status, self._sent)
+        if self._is_first:
+            answered = answer.raw if isinstance(answer, Message) else answer
+            _check_session(stray, request, self._asked, self._status, answered)
+        if isinstance(answer, BridgeError):
+            raise answer
+        await self._deliver(answer)
 
 
 def _is_error(reply: Message) -> bool:
-    return len(reply.raw) <= LONGEST_REFUSAL and b'"error"' in reply.raw and result_of(reply) is None
+    return not reply.is_result and len(reply.raw) <= LONGEST_REFUSAL and result_of(reply) is None
 
 
 def _check_session(reply: Message, request: Message, asked: Asked, status: int, answer: bytes | BridgeError) -> None:
@@ -141,8 +174,9 @@ async def _read_body(response: StreamedResponse) -> bytes:
     if media_type(response.header("content-type")) != "text/event-stream":
         return await response.read(LARGEST)
     with contextlib.suppress(TimeoutError, OutcomeUnknown):
-        async with asyncio.timeout(PATIENCE), contextlib.aclosing(read_events(response, Resumption())) as events:
-            async for event in events:
+        async with asyncio.timeout(PATIENCE):
+            events = EventReader(response, Resumption())
+            while (event := await events.next()) is not None:
                 if event.data:
                     return event.data
     return b""

@@ -4,8 +4,8 @@ The stream is the session. It cannot be resumed: when it is lost, so is every re
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable
-from contextlib import aclosing, suppress
+from collections.abc import Hashable
+from contextlib import suppress
 from urllib.parse import urljoin
 
 from mcp_auth_bridge.errors import (
@@ -19,14 +19,14 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.session_loss import FORGOTTEN, RefusedRequest, lost_session
-from mcp_auth_bridge.relay.sse import ServerSentEvent
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.memory_budget import FREE
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import Denied, check_admitted, messages_in, read_events
+from mcp_auth_bridge.shell.transports.answers import Deliver
+from mcp_auth_bridge.shell.transports.messages import Denied, EventReader, check_admitted, messages_in
 from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
 from mcp_auth_bridge.shell.transports.remainder import read_acceptance
-from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, Reading, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -48,13 +48,13 @@ class HttpSse:
         """Open a stream. Raises `TheirProtocolError` if it is not of this transport, and as `Sender.open_stream`."""
         await self.close()
         response = await self._sender.open_stream({})
-        arriving = read_events(response, Resumption())
+        events = EventReader(response, Resumption())
         try:
-            endpoint = await _read_endpoint(self._sender.url, arriving)
+            endpoint = await _read_endpoint(self._sender.url, events)
         except BaseException:
             await response.aclose()
             raise
-        self._stream = _Stream(endpoint, response, arriving)
+        self._stream = _Stream(endpoint, response, events)
 
     async def renew(self) -> None:
         """Make sure that the stream is a new one, for `initialize`. Raises as `open`."""
@@ -65,9 +65,10 @@ class HttpSse:
         self,
         message: Message,
         headers: HeaderFields,  # noqa: ARG002 - this transport has none
+        deliver: Deliver,
         alive: Alive,
-    ) -> AsyncGenerator[Message, None]:
-        """Send `message` once; its reply comes on the stream.
+    ) -> None:
+        """Send `message` once, and deliver its reply, which comes on the stream.
 
         `alive` is called when the POST was accepted. Comments on the stream are not about one call.
         """
@@ -77,20 +78,18 @@ class HttpSse:
         stream.used = True
         call = _Call(stream, message, alive)
         try:
-            outcome = await self._sender.send("POST", {}, message, stream.endpoint, call.read)
-            async with aclosing(outcome.messages()) as messages:
-                async for received in messages:
-                    yield received
+            await self._sender.post({}, message, Reading(call.read, deliver), stream.endpoint)
         finally:
             call.close()
 
-    async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - as above
-        """All messages that are not replies to requests of the client. Raises `SessionLost` when the stream ends."""
+    async def listen(self, headers: HeaderFields, deliver: Deliver) -> None:  # noqa: ARG002 - as above
+        """Deliver all messages that are not replies to requests of the client. Raises `SessionLost` at the end."""
         stream = self._stream
         if stream is not None:
             stream.has_listener = True
         while stream is not None and (message := await stream.unsolicited.get()) is not None:
-            yield message
+            await deliver(message)
+            del message
             stream.read_on()
         raise _stream_lost_error()
 
@@ -110,8 +109,8 @@ class _Call:
         self._alive = alive
         self._reply = stream.expect(message) if message.kind is Kind.REQUEST else None
 
-    async def read(self, outcome: SendOutcome) -> AsyncGenerator[Message, None]:
-        """The reply, once the POST was accepted. Raises `Denied` if it refuses the credentials."""
+    async def read(self, outcome: SendOutcome, hand_on: Deliver) -> None:
+        """Hand on the reply, once the POST was accepted. Raises `Denied` if it refuses the credentials."""
         await _check_accepted(outcome)
         self._alive()
         received = await self._received(outcome.response)
@@ -124,7 +123,7 @@ class _Call:
         except Denied:
             self._reply = self._stream.expect(self._message)  # before the message is sent again
             raise
-        yield received
+        await hand_on(received)
 
     async def _received(self, response: StreamedResponse) -> Message | BridgeError | None:
         """The reply from the stream, None if none is to come. Meanwhile the POST's `response` frees its connection."""
@@ -144,7 +143,7 @@ class _Call:
 class _Stream:
     """One open stream and the tasks that wait for its messages. It is read no faster than they take them."""
 
-    def __init__(self, endpoint: Url, response: StreamedResponse, arriving: AsyncIterator[ServerSentEvent]) -> None:
+    def __init__(self, endpoint: Url, response: StreamedResponse, events: EventReader) -> None:
         # Where messages are posted to.
         self.endpoint = endpoint
         # Whether a message was posted: `initialize` opens a new stream then.
@@ -162,7 +161,7 @@ class _Stream:
         # Set when the consumer has taken a message.
         self._taken = asyncio.Event()
         # Owns the response: cancelling it ends the stream.
-        self._reading = asyncio.create_task(self._read(arriving))
+        self._reading = asyncio.create_task(self._read(events))
 
     def expect(self, request: Message) -> "asyncio.Future[Message | BridgeError]":
         """The reply to `request`, or the error in its place. Call this before the request is sent."""
@@ -177,14 +176,16 @@ class _Stream:
         self._reading.cancel()
         await asyncio.wait((self._reading,))
 
-    async def _read(self, arriving: AsyncIterator[ServerSentEvent]) -> None:
+    async def _read(self, events: EventReader) -> None:
         why: BridgeError = OutcomeUnknown(
             "the server's stream ended before its reply came", "look before you repeat the request"
         )
         try:
-            async for event in arriving:
+            while (event := await events.next()) is not None:
                 for message in messages_in(event):
                     await self._route(message)
+                    del message
+                del event
         except BridgeError as error:
             why = error
         except Exception as bug:  # noqa: BLE001 - the waiting requests get it as an error, with the fault named
@@ -240,11 +241,11 @@ async def _check_accepted(outcome: SendOutcome) -> None:
         raise lost_session(RefusedRequest(response.status, "", words), failed) or failed
 
 
-async def _read_endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:
+async def _read_endpoint(url: Url, events: EventReader) -> Url:
     """The URL for messages, from the first event. Raises `UrlRefused` for another origin."""
     try:
         async with asyncio.timeout(ENDPOINT_TIMEOUT):
-            first = await anext(arriving, None)
+            first = await events.next()
     except TimeoutError:
         first = None
     if first is None or first.type != b"endpoint":

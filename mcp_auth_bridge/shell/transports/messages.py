@@ -1,6 +1,6 @@
 """Reads the messages in an HTTP response one by one: a JSON body, a batch, or a stream of events."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import Iterator
 
 from mcp_auth_bridge.errors import LimitExceeded, TheirProtocolError
 from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
@@ -51,25 +51,60 @@ def parsed(data: bytes) -> list[Message]:
         raise TheirProtocolError(f"the server sent something that is not a message: {malformed.message}") from None
 
 
-async def read_events(response: StreamedResponse, place: Resumption) -> AsyncGenerator[ServerSentEvent, None]:
-    """The events of a stream as they come; `place` follows them.
+class EventReader:
+    """The events of a stream, each when it is asked for; `place` follows them.
 
     The share counts an event until the next one is asked for. Before that, each caller that handed the event on drops
     its reference (`del`), so that the memory is free.
     """
-    parser = EventParser(LARGEST, place.last_id)
-    time_slice = TimeSlice()
-    async for chunk in response.chunks():
-        await response.share.hold(parser.kept + len(chunk))
-        for portion in portions(chunk):
-            for event in parser.feed(portion):
-                place.advance(event.id, parser.retry)
-                yield event
-                del event
-                await time_slice.spend(_EVENT)
-            await time_slice.spend(work_units(portion))
-        place.advance(parser.last_id, parser.retry)  # a priming event has an id and no data
-        await response.share.hold(parser.kept)
+
+    def __init__(self, response: StreamedResponse, place: Resumption) -> None:
+        # Follows the events.
+        self._place = place
+        # The body.
+        self._chunks = response.chunks()
+        # Counts the event that is being read, and the chunk that holds the next ones.
+        self._share = response.share
+        # The parser of the stream.
+        self._parser = EventParser(LARGEST, place.last_id)
+        # The account of the work at this stream.
+        self._slice = TimeSlice()
+        # Units of work that were done since the last event was asked for.
+        self._done = 0
+        # The portions of a chunk that have yet to be parsed.
+        self._portions: Iterator[bytes] = iter(())
+        # The events of the last portion that have yet to be asked for, the last one first.
+        self._events: list[ServerSentEvent] = []
+
+    async def next(self) -> ServerSentEvent | None:
+        """The next event, None at the end of the stream. Raises as `StreamedResponse.chunks`, and `LimitExceeded`."""
+        while True:
+            if self._done:
+                done, self._done = self._done, 0
+                await self._slice.spend(done)
+            if self._events:
+                event = self._events.pop()  # no reference to it stays here
+                self._place.advance(event.id, self._parser.retry)
+                self._done = _EVENT
+                return event
+            portion = next(self._portions, None)
+            if portion is not None:
+                self._events = self._parser.feed(portion)
+                self._events.reverse()
+                self._done = work_units(portion)
+            elif not await self._receive():
+                return None
+
+    async def _receive(self) -> bool:
+        """Take the next chunk; False at the end of the stream."""
+        self._place.advance(self._parser.last_id, self._parser.retry)  # a priming event has an id and no data
+        await self._share.hold(self._parser.kept)
+        chunk = await anext(self._chunks, None)
+        if chunk is None:
+            return False
+        await self._share.hold(self._parser.kept + len(chunk))
+        self._portions = iter(portions(chunk))
+        return True
 
 
 def messages_in(event: ServerSentEvent) -> list[Message]:
@@ -87,12 +122,3 @@ def messages_in(event: ServerSentEvent) -> list[Message]:
     except TheirProtocolError:
         debug_log.event("stream.passes_over", bytes=len(event.data))
         return []
-
-
-async def read_messages(response: StreamedResponse, place: Resumption) -> AsyncIterator[Message]:
-    """The messages of a stream."""
-    async for event in read_events(response, place):
-        for message in messages_in(event):
-            yield message
-            del message
-        del event

@@ -132,8 +132,7 @@ async def _notify(remote: Remote, notification: Message, headers: Mapping[str, s
                 if patience.when() is None:
                     patience.reschedule(loop.time() + GRACE)
 
-            async for _ in remote.post(notification, headers, accepted):
-                pass  # a notification has no reply
+            await remote.post(notification, headers, _pass_over, accepted)
 
 
 async def _prove_modern(remote: Remote, refused: BridgeError) -> Mapping[str, bytes]:
@@ -161,8 +160,25 @@ async def _open(remote: Remote, opening: Message, headers: Mapping[str, str]) ->
         raise OutcomeUnknown(silence, "check that it speaks MCP") from None
 
 
+async def _pass_over(message: Message) -> None:
+    """A notification has no reply, and the messages that come in return do not count."""
+
+
+class _Answered(Exception):
+    """Ends the reading of a response: the `reply` has come."""
+
+    def __init__(self, reply: Message) -> None:
+        super().__init__()
+        self.reply = reply
+
+
 async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> Message:
-    async for message in remote.post(request, headers):
+    async def take(message: Message) -> None:
         if message.kind is Kind.REPLY and message.key == request.key:
-            return message
+            raise _Answered(message)
+
+    try:
+        await remote.post(request, headers, take)
+    except _Answered as answered:
+        return answered.reply
     raise TheirProtocolError(f"the server did not answer {request.method}")

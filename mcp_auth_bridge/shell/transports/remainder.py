@@ -5,11 +5,10 @@ Server"). A bridge that waited for that end would lose its connections one by on
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 
-from mcp_auth_bridge.relay.base import Message
+from mcp_auth_bridge.relay.sse import ServerSentEvent
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST
+from mcp_auth_bridge.shell.transports.messages import LARGEST, EventReader
 
 GRACE = 0.5
 """Seconds for messages after the reply, for example a last line of the log: they were sent with it or shortly after, so
@@ -22,11 +21,13 @@ example for the roots, or say nothing and leave the stream open (phantom_mcp #24
 """
 
 
-async def next_until(messages: AsyncIterator[Message], deadline: float | None) -> Message | None:
-    """The next message; None at the end of `messages`, and at the `deadline` in the loop's seconds, if there is one."""
+async def next_until(events: EventReader, deadline: float | None) -> ServerSentEvent | None:
+    """The next event; None at the end of `events`, and at the `deadline` in the loop's seconds, if there is one."""
+    if deadline is None:
+        return await events.next()
     try:
         async with asyncio.timeout_at(deadline):
-            return await anext(messages, None)
+            return await events.next()
     except TimeoutError:
         return None
 

@@ -1,10 +1,9 @@
 """The MCP server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, detected at each `initialize`.
 
-The methods yield messages and raise every failure as a `BridgeError`. Closing an iterator ends its connection.
+The methods deliver messages and raise every failure as a `BridgeError`. Cancelling one ends its connection.
 """
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,19 +13,19 @@ from mcp_auth_bridge.errors import BridgeError, CredentialRefused, LoginRequired
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.era import may_mean_other_era
-from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
+from mcp_auth_bridge.shell.console import debug_log, silence_notice
 from mcp_auth_bridge.shell.net.pool import Pool
+from mcp_auth_bridge.shell.transports.answers import Deliver
 from mcp_auth_bridge.shell.transports.cookies import CookieJar, NoCookies
 from mcp_auth_bridge.shell.transports.send_outcome import Alive
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
+from mcp_auth_bridge.shell.transports.swift import Course, Swift
 from mcp_auth_bridge.urls import Url
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.shell.transports.http_sse import HttpSse
-
-_OLDER = (400, 404, 405)  # a server of 2024-11-05 answers a POST with these (MCP "Backwards Compatibility")
 
 
 class Remote:
@@ -37,37 +36,42 @@ class Remote:
         self._streamable = StreamableHttp(self._sender)
         self._http_sse: HttpSse | None = None
 
-    def post(
-        self, message: Message, headers: Mapping[str, str], alive: Alive = lambda: None
-    ) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield the server's messages in return.
+    async def post(
+        self, message: Message, headers: Mapping[str, str], deliver: Deliver, alive: Alive = lambda: None
+    ) -> None:
+        """Send `message` once and `deliver` the server's messages in return.
 
         `alive` is called when the server has accepted the message, and when bytes have come in return.
         """
         if message.method == "initialize":
-            return self._initialize(message, headers, alive)
-        return (self._http_sse or self._streamable).post(message, headers, alive)
+            await self._initialize(message, headers, deliver, alive)
+        else:
+            await (self._http_sse or self._streamable).post(message, headers, deliver, alive)
 
-    def listen(self, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        """Yield the messages that the server sends of its own accord, as long as it sends them.
+    def at_once(self, message: Message, headers: Mapping[str, str], course: Course) -> Swift | None:
+        """As `post`, if nothing has to be waited for; None if `post` has to send `message`.
+
+        The debug log and the notice of silence tell of waits in a task, so they need one.
+        """
+        if message.method == "initialize" or self._http_sse is not None or debug_log.on or silence_notice.is_enabled():
+            return None
+        return self._streamable.at_once(message, headers, course)
+
+    async def listen(self, headers: Mapping[str, str], deliver: Deliver) -> None:
+        """Deliver the messages that the server sends of its own accord, as long as it sends them.
 
         Raises `UpstreamFailed` with a 4xx status if it offers no such stream, `SessionLost` if it was the session.
         """
-        return (self._http_sse or self._streamable).listen(headers)
+        await (self._http_sse or self._streamable).listen(headers, deliver)
 
     async def close(self) -> None:
         """End the session, if there is one."""
         await (self._http_sse or self._streamable).close()
 
-    async def _initialize(
-        self, message: Message, headers: Mapping[str, str], alive: Alive
-    ) -> AsyncGenerator[Message, None]:
+    async def _initialize(self, message: Message, headers: Mapping[str, str], deliver: Deliver, alive: Alive) -> None:
         if self._http_sse is not None:
             await self._renew(self._http_sse)
-        arriving = (self._http_sse.post if self._http_sse is not None else self._detect)(message, headers, alive)
-        async with aclosing(arriving) as messages:
-            async for received in messages:
-                yield received
+        await (self._http_sse.post if self._http_sse is not None else self._detect)(message, headers, deliver, alive)
 
     async def _renew(self, older: "HttpSse") -> None:
         """A new stream for a new session, or no `older` transport any more: the server may have been upgraded."""
@@ -78,25 +82,20 @@ class Remote:
                 raise
             self._http_sse = None
 
-    async def _detect(
-        self, message: Message, headers: Mapping[str, str], alive: Alive
-    ) -> AsyncGenerator[Message, None]:
-        outcome = await self._streamable.exchange(message, headers, alive)
-        if not isinstance(outcome.verdict, Failure) or outcome.response.status not in _OLDER:
-            async with aclosing(outcome.messages()) as messages:
-                async for received in messages:
-                    yield received if self._streamable.in_session else _without_session(received)
+    async def _detect(self, message: Message, headers: Mapping[str, str], deliver: Deliver, alive: Alive) -> None:
+        async def hand_on(received: Message) -> None:
+            await deliver(received if self._streamable.in_session else _without_session(received))
+
+        refusal = await self._streamable.open(message, headers, hand_on, alive)
+        if refusal is None:
             return
-        refusal = outcome.first
-        await outcome.aclose()
         if not isinstance(refusal, Message) or replies.error_code(refusal) not in MODERN_ERRORS:
             self._http_sse = await self._older()
         if self._http_sse is not None:
-            async for received in self._http_sse.post(message, headers, alive):
-                yield received
+            await self._http_sse.post(message, headers, deliver, alive)
         elif isinstance(refusal, Message):
-            yield refusal
-        elif refusal is not None:
+            await deliver(refusal)
+        else:
             raise refusal
 
     async def _older(self) -> "HttpSse | None":

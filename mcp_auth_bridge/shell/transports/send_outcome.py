@@ -1,32 +1,31 @@
 """The HTTP response to one request with credentials, and the messages in it."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.relay.base import Message
+from mcp_auth_bridge.errors import OutcomeUnknown
 from mcp_auth_bridge.relay.http_semantics import Unauthorized, Verdict
 from mcp_auth_bridge.relay.redirects import redirect_target
 from mcp_auth_bridge.relay.session_loss import RefusedRequest, lost_session
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.answers import Asked, attributed
+from mcp_auth_bridge.shell.transports.answers import Asked, Attribution, Deliver
 from mcp_auth_bridge.shell.transports.messages import Denied
 from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
 from mcp_auth_bridge.urls import Url
 
 HeaderFields: TypeAlias = Mapping[str, str]
 
+ResponseFields: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The headers of a response by lower-case name, with their values in order of arrival."""
+
 Alive: TypeAlias = Callable[[], None]
 """Called with each sign of life of one call, before and between its messages."""
 
 
 class SendOutcome:
-    """The HTTP response to a request, its verdict, and its messages, the first of which has been read.
-
-    The caller iterates over `messages` to the end, or calls `aclose`.
-    """
+    """The HTTP response to a request, and its verdict. The caller calls `aclose`."""
 
     def __init__(
         self, response: StreamedResponse, verdict: Verdict, asked: Asked, sent: HeaderFields, *, again: bool
@@ -41,16 +40,6 @@ class SendOutcome:
         self.sent = sent
         # Whether they replaced refused ones.
         self.again = again
-        # The first message, or the error in its place; None if there is none, and after it was handed on.
-        self.first: Message | BridgeError | None = None
-        # All messages but `first`.
-        self._rest: AsyncGenerator[Message, None] | None = None
-        # Called when it is closed.
-        self._closed: Callable[[], None] | None = None
-
-    def on_close(self, closed: Callable[[], None]) -> None:
-        """Call `closed` when this outcome is closed."""
-        self._closed = closed
 
     def redirect(self, verb: str, url: Url) -> Url | None:
         """Where this response to a request for `url` redirects to, None if nowhere. Raises `UpstreamFailed`."""
@@ -58,58 +47,43 @@ class SendOutcome:
             return None  # a redirect to a sign-in page is a refusal
         return redirect_target(verb, url, self.response.status, self.response.header("location"))
 
-    async def refusal(self, read: "Read | None") -> Refusal | None:
-        """The refusal of the credentials, None if there is none. Then `first` holds what `read` yields first.
+    async def refusal(self, reading: "Reading | None") -> Refusal | None:
+        """The refusal of the credentials. None if there is none: then all messages were delivered to `reading`.
 
-        A refusal that speaks of an MCP session in which a request was answered is `SessionLost`, in `first`: servers
-        that have restarted say 401 (rust-sdk #559), and other credentials would not help. They would cost a refresh
-        token, or a tab of the user's browser.
+        Raises any `BridgeError` in place of a message. A refusal that speaks of an MCP session in which a request was
+        answered is `SessionLost`: servers that have restarted say 401 (rust-sdk #559), and other credentials would not
+        help. They would cost a refresh token, or a tab of the user's browser.
         """
-        refused = await self._refusal_of_credentials(read)
+        refused = await self._refusal_of_credentials(reading)
         if refused is None or not self.asked.in_proven_session:
             return refused
         words = f"{refused.description}. {refused.words}"
         lost = lost_session(RefusedRequest(refused.status, self.asked.session_id, words))
         if lost is None:
             return refused
-        self.first = quote(lost, refused.said, self.sent)
-        return None
+        raise quote(lost, refused.said, self.sent)
 
-    async def _refusal_of_credentials(self, read: "Read | None") -> Refusal | None:
+    async def _refusal_of_credentials(self, reading: "Reading | None") -> Refusal | None:
         if isinstance(self.verdict, Unauthorized):
             return self._refusal(self.verdict, await read_words(self.response))
-        if read is None:
+        if reading is None:
             return None
-        self._rest = attributed(read(self), self.asked, self.response.status, self.sent)
         try:
-            self.first = await anext(self._rest, None)
+            await self._read(reading)
         except Denied as denied:
             return self._refusal(denied.verdict)
-        except BridgeError as error:
-            self.first = error
         return None
 
-    async def messages(self) -> AsyncGenerator[Message, None]:
-        """All messages as they come. Raises any `BridgeError` in place of a message."""
+    async def _read(self, reading: "Reading") -> None:
+        attribution = Attribution(self.asked, self.response.status, self.sent, reading.deliver)
+        cut: OutcomeUnknown | None = None
         try:
-            first, self.first = self.first, None
-            if isinstance(first, BridgeError):
-                raise first
-            if first is not None:
-                yield first
-            del first
-            if self._rest is not None:
-                async for received in self._rest:
-                    yield received
-                    del received
-        finally:
-            await self.aclose()
+            await reading.read(self, attribution.hand_on)
+        except OutcomeUnknown as error:
+            cut = error
+        await attribution.end(cut)
 
     async def aclose(self) -> None:
-        if self._closed is not None:
-            self._closed()
-        if self._rest is not None:
-            await self._rest.aclose()
         await self.response.aclose()
 
     def _refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
@@ -123,5 +97,12 @@ class SendOutcome:
         return refused
 
 
-Read: TypeAlias = Callable[[SendOutcome], AsyncGenerator[Message, None]]
+Read: TypeAlias = Callable[[SendOutcome, Deliver], Awaitable[None]]
 """How a transport reads the messages of a response. Raises `Denied` if the first one refuses the credentials."""
+
+
+class Reading(NamedTuple):
+    """The messages of a response: how they are read, and where they go."""
+
+    read: Read
+    deliver: Deliver

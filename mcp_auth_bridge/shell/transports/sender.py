@@ -1,11 +1,9 @@
 """Sends requests to the MCP server: headers, credentials, the one retry after a 401, redirects within the origin."""
 
-from collections import deque
-from collections.abc import Hashable
-from functools import partial
-from typing import TypeGuard
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
-from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
+from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target, ready
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -16,27 +14,33 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_semantics import (
-    EventStream,
-    Failure,
-    SingleMessage,
-    Unauthorized,
-    Verdict,
-    judge,
-    request_headers,
-)
+from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence_notice import announce_wait
+from mcp_auth_bridge.shell.net.begun import Begun
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.answers import Asked, read_error
+from mcp_auth_bridge.shell.transports.answers import read_error
+from mcp_auth_bridge.shell.transports.attempts import Attempts, verdict_on
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
-from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Reading, ResponseFields, SendOutcome
 from mcp_auth_bridge.urls import Url
 
 _MOST_NONCES = 5
-_PROVEN = 8  # sessions
+
+
+class SentAtOnce(NamedTuple):
+    """A request that was sent without a wait, and the credentials in it."""
+
+    begun: Begun
+    credentials: HeaderFields
+
+
+class _Request(NamedTuple):
+    verb: str
+    headers: HeaderFields
+    message: Message | None
+    url: Url
 
 
 class Sender:
@@ -49,60 +53,95 @@ class Sender:
         self._pool = pool
         # The source of the headers that authenticate a request.
         self._credentials = credentials
+        # Gives the same headers without a wait, if they are known.
+        self._at_hand = ready(credentials)
+        # The attempts, one after the other.
+        self._attempts = Attempts(pool, jar)
         # The cookies.
         self._jar = jar
         # The keys of the requests that have no complete response.
         self._under_way: set[Hashable] = set()
-        # The ids of the last sessions in which the server answered a request: a refusal may come late.
-        self._proven_sessions: deque[str] = deque(maxlen=_PROVEN)
-        # The server's latest nonce for proofs (RFC 9449 section 9), "" while it has given none.
-        self._nonce = ""
-        # The names of all headers that the credentials have given so far.
-        self._sent: frozenset[str] = frozenset()
         # A header that the server accepts and that is not sent, "" for none; None until the server was asked.
         self._missing_header: str | None = None
 
-    async def send(
+    async def post(
         self,
-        verb: str,
         headers: HeaderFields,
-        message: Message | None = None,
+        message: Message,
+        reading: Reading,
         url: Url | None = None,
-        read: Read | None = None,
-    ) -> SendOutcome:
-        """Send with credentials, to `url` or else to the server's, and follow redirects within the origin.
+        sent: SentAtOnce | None = None,
+    ) -> None:
+        """Send `message` with credentials, to `url` or else to the server's, and deliver the messages in return.
 
-        This is the one retry of all transports: when the server refuses the credentials, ask once for others and send
-        once more. A refusal is an HTTP status, or a JSON-RPC error with the code 401 in place of the first message that
-        `read` finds: the resource servers of an internal platform (tests/scenarios/internal_platform.py) send that with
-        HTTP 200. Neither is an execution (RFC 9110 section 15.5.2), so no request is carried out twice.
+        Goes on from there if it was `sent` at once. Follows redirects within the origin. This is the one retry of all
+        transports: when the server refuses the credentials, ask once for others and send once more. A refusal is an
+        HTTP status, or a JSON-RPC error with the code 401 in place of the first message that is read: the resource
+        servers of an internal platform (tests/scenarios/internal_platform.py) send that with HTTP 200. Neither is an
+        execution (RFC 9110 section 15.5.2), so no request is carried out twice.
         """
-        key = message.key if message is not None and message.kind is Kind.REQUEST else None
+        key = message.key if message.kind is Kind.REQUEST else None
         if key is not None:
             self._under_way.add(key)
         try:
-            outcome = await self._send_until_accepted(verb, headers, message, url or self.url, read)
-        except BaseException as error:
-            self._under_way.discard(key)
-            await self._name_missing_header(error)
+            request = _Request("POST", headers, message, url or self.url)
+            await (await self._send_until_accepted(request, reading, sent)).aclose()
+        except BridgeError as error:
+            await self._learn_from(error)
             raise
-        outcome.on_close(partial(self._under_way.discard, key))
-        if isinstance(outcome.first, SessionLost):
-            self._note_lost_session(outcome.first)
-        await self._name_missing_header(outcome.first)
-        return outcome
+        finally:
+            self._under_way.discard(key)
+
+    async def send(self, verb: str, headers: HeaderFields) -> SendOutcome:
+        """As `post`, without a message; the response is the caller's to read."""
+        try:
+            return await self._send_until_accepted(_Request(verb, headers, None, self.url))
+        except BridgeError as error:
+            await self._learn_from(error)
+            raise
+
+    def at_once(self, headers: HeaderFields, message: Message, moved: Callable[[], None]) -> SentAtOnce | None:
+        """Send `message` if nothing has to be waited for, neither credentials nor a connection. Otherwise None.
+
+        `moved` is called as `Pool.at_once` says. The end is told to `over`, unless `post` goes on.
+        """
+        credentials = self._at_hand(Target("POST", self.url, self._attempts.nonce))
+        if credentials is None or "dpop" in credentials:
+            return None  # each proof is for one attempt
+        try:
+            begun = self._attempts.at_once(self.url, headers, message, credentials, moved)
+        except BridgeError:
+            return None  # `post` raises it
+        if begun is None:
+            return None
+        if message.kind is Kind.REQUEST:
+            self._under_way.add(message.key)
+        return SentAtOnce(begun, credentials)
+
+    def accepted(self, headers: HeaderFields, message: Message, head: ResponseFields, verdict: Verdict | None) -> None:
+        """The response to a `message` that was sent at once is a success with this `head`."""
+        self._attempts.learn(self.url, head)
+        self._attempts.asked(headers, message, verdict, self._under_way)
+
+    def over(self, message: Message) -> None:
+        """Nothing more is expected in return for a `message` that was sent at once."""
+        self._under_way.discard(message.key)
 
     async def _send_until_accepted(
-        self, verb: str, headers: HeaderFields, message: Message | None, url: Url, read: Read | None
+        self, request: _Request, reading: Reading | None = None, sent: SentAtOnce | None = None
     ) -> SendOutcome:
-        """The first response that neither redirects nor refuses the credentials."""
+        """The first response that neither redirects nor refuses the credentials. Its messages were delivered."""
+        verb, headers, message, url = request
         refused: Refusal | None = None
         redirects = 0
         while True:
-            outcome = await self.present(verb, url, headers, message, refused)
+            if sent is None:
+                outcome = await self.present(verb, url, headers, message, refused)
+            else:
+                outcome, sent = self._outcome(request, await sent.begun.resume(), sent.credentials), None
             try:
                 target = outcome.redirect(verb, url)
-                refused = await outcome.refusal(read) if target is None else None
+                refused = await outcome.refusal(reading) if target is None else None
             except BaseException:
                 await outcome.aclose()
                 raise
@@ -115,11 +154,17 @@ class Sender:
                 if redirects > MOST_REDIRECTS:
                     raise redirect_loop_error(outcome.response.status)
             elif refused is not None and refused.again:
-                await self._credentials.headers(Target(verb, url, self._nonce), refused)
+                await self._credentials.headers(Target(verb, url, self._attempts.nonce), refused)
                 # The credentials do not know why either: another process has just changed them.
                 raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
-    async def _name_missing_header(self, error: object) -> None:
+    async def _learn_from(self, error: BridgeError) -> None:
+        """Note the loss of a session, and add to `error` what the user can do."""
+        if isinstance(error, SessionLost):
+            self._note_lost_session(error)
+        await self._name_missing_header(error)
+
+    async def _name_missing_header(self, error: BridgeError) -> None:
         """Name in the hint of a refusal a header that the server takes and that is not sent. The server is asked once.
 
         A fault that the token itself shows needs no other reason.
@@ -129,7 +174,7 @@ class Sender:
         from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header, name_missing_header  # only for errors
 
         if self._missing_header is None:
-            self._missing_header = await find_missing_header(self._pool, self.url, self._sent)
+            self._missing_header = await find_missing_header(self._pool, self.url, self._attempts.sent)
         if self._missing_header and "missing_header" not in error.facts:
             name_missing_header(error, self._missing_header)
 
@@ -150,8 +195,6 @@ class Sender:
                 self._note_lost_session(error)
             raise error
         await outcome.aclose()
-        if isinstance(outcome.first, BridgeError):
-            raise outcome.first
         raise UpstreamFailed("the server answered a GET with something other than a stream of events", status=406)
 
     async def present(
@@ -164,50 +207,32 @@ class Sender:
         the server does not accept.
         """
         for _ in range(_MOST_NONCES):
-            nonce = self._nonce
+            nonce = self._attempts.nonce
             credentials = await self._credentials.headers(Target(verb, url, nonce), refused)
-            response, verdict = await self._attempt(verb, url, headers, message, credentials)
-            doubt = _doubt(verdict) if "dpop" in credentials else ""
+            response = await self._attempts.exchange(verb, url, headers, message, credentials)
+            request = _Request(verb, headers, message, url)
+            outcome = self._outcome(request, response, credentials, again=refused is not None)
+            doubt = _doubt(outcome.verdict) if "dpop" in credentials else ""
             if not doubt:
-                asked = self._asked(headers, message, verdict)
-                return SendOutcome(response, verdict, asked, credentials, again=refused is not None)
-            await response.aclose()
+                return outcome
+            await outcome.aclose()
             _check_lacks_nonce(doubt, url)
-            if nonce == self._nonce:
+            if nonce == self._attempts.nonce:
                 break
         raise AccessDenied(
             f"{url.origin} asks for a nonce in proofs (DPoP) and accepts no proof with one",
             "contact the server's operator",
         )
 
-    def _asked(self, headers: HeaderFields, message: Message | None, verdict: Verdict) -> Asked:
-        session_id = headers.get("mcp-session-id", "")
-        is_request = message is not None and message.kind is Kind.REQUEST
-        is_proven = session_id in self._proven_sessions
-        if session_id and not is_proven and is_request and isinstance(verdict, SingleMessage | EventStream):
-            self._proven_sessions.append(session_id)
-        return Asked(message, session_id, is_proven, self._under_way)
-
-    async def _attempt(
-        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields
-    ) -> tuple[StreamedResponse, Verdict]:
-        self._sent |= credentials.keys()
-        fields = request_headers(verb, headers, self._jar.headers(), credentials)
-        body = message.raw if message else b""
-        with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
-            line.add(method=(message.method if message else None) or "")
-            with announce_wait(url.origin):
-                response = await self._pool.exchange(verb, url, fields, body)
-            line.add(status=response.status)
-        if "dpop-nonce" in response.headers:
-            from mcp_auth_bridge.oauth.dpop import nonce_of  # few servers ask for proofs
-
-            self._nonce = nonce_of(response.headers["dpop-nonce"]) or self._nonce
-        self._jar.store(url, response.headers.get("set-cookie", ()))
-        expects_reply = message is None or message.kind is Kind.REQUEST
-        in_session = "mcp-session-id" in headers
-        verdict = judge(response.status, response.headers, expects_reply=expects_reply, in_session=in_session)
-        return response, verdict
+    def _outcome(
+        self, request: _Request, response: StreamedResponse, credentials: HeaderFields, *, again: bool = False
+    ) -> SendOutcome:
+        """The outcome that `response` is. `again`: the `credentials` replace refused ones."""
+        _, headers, message, url = request
+        self._attempts.learn(url, response.headers)
+        verdict = verdict_on(response.status, response.headers, headers, message)
+        asked = self._attempts.asked(headers, message, verdict, self._under_way)
+        return SendOutcome(response, verdict, asked, credentials, again=again)
 
 
 def _doubt(verdict: Verdict) -> str:
@@ -228,17 +253,8 @@ def _check_lacks_nonce(doubt: str, url: Url) -> None:
         raise AccessDenied(f"{url.origin} refuses the proof that the token belongs to this bridge (DPoP)", CLOCK_HINT)
 
 
-def _may_lack_header(error: object) -> TypeGuard[BridgeError]:
+def _may_lack_header(error: BridgeError) -> bool:
     """Whether `error` is a refusal of unclear cause by the MCP server: a 401, or a 403 in its own words."""
     if isinstance(error, UpstreamFailed):
         return error.status == 403
     return isinstance(error, CredentialRefused | LoginRequired) and error.has_unclear_cause
-
-
-def _scheme(credentials: HeaderFields) -> str:
-    """The authentication scheme of a request, for the log."""
-    if "dpop" in credentials:
-        return "dpop"
-    if credentials.get("authorization", "").startswith("Bearer "):
-        return "bearer"
-    return "headers" if credentials else "none"

@@ -5,8 +5,8 @@ If the server gives its events ids, a stream that breaks is resumed by GET. The 
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 from mcp_auth_bridge.errors import (
@@ -25,14 +25,16 @@ from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.answers import read_failure
-from mcp_auth_bridge.shell.transports.messages import LARGEST, check_admitted, parsed, read_messages
+from mcp_auth_bridge.shell.transports.answers import Deliver, read_failure
+from mcp_auth_bridge.shell.transports.messages import LARGEST, EventReader, check_admitted, messages_in, parsed
 from mcp_auth_bridge.shell.transports.remainder import GRACE, LINGER, next_until, read_acceptance
-from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, Reading, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
+from mcp_auth_bridge.shell.transports.swift import LARGEST_REQUEST, Course, Swift
 
 _PASSING = (408, 409, 425, 429)  # 409: the server has not yet noticed the end of the previous stream
 _REFUSED_PAUSE = 60.0  # seconds until a stream that the server has offered before is asked for again
+_OLDER = (400, 404, 405)  # the answers of a server of 2024-11-05 to a POST
 _LOOK = "the request may have been carried out: look before you repeat it"
 
 
@@ -49,51 +51,67 @@ class StreamableHttp:
         """Whether the newest `initialize` has opened a session."""
         return bool(self._session)
 
-    async def post(self, message: Message, headers: HeaderFields, alive: Alive) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield the messages of the response. `alive` is called as `Remote.post` says."""
-        async with aclosing((await self.exchange(message, headers, alive)).messages()) as messages:
-            async for received in messages:
-                yield received
-                del received
+    async def post(self, message: Message, headers: HeaderFields, deliver: Deliver, alive: Alive) -> None:
+        """Send `message` once and `deliver` the messages of the response. `alive` is called as `Remote.post` says."""
+        reading = Reading(partial(self._read, message, headers, alive), deliver)
+        await self._sender.post(self._fields(headers), message, reading)
 
-    async def exchange(self, message: Message, headers: HeaderFields, alive: Alive) -> SendOutcome:
-        """The first half of `post`: send `message` and read the first message of the response."""
-        if message.method == "initialize":
-            # It has no session yet. A server of the modern era expects `Mcp-Method` of every POST.
-            fields: HeaderFields = {**headers, **standard_headers(message)}
-        else:
-            fields = {**headers, **self._session} if _is_legacy(headers) else headers
-        return await self._sender.send("POST", fields, message, read=partial(self._read, message, headers, alive))
+    def at_once(self, message: Message, headers: HeaderFields, course: Course) -> Swift | None:
+        """As `post`, if nothing has to be waited for; None if `post` has to send the message."""
+        if len(message.raw) > LARGEST_REQUEST:
+            return None
+        read = partial(self._read, message, headers, course.alive)
+        swift = Swift(self._sender, message, self._fields(headers), course, read)
+        return swift if swift.send() else None
 
-    async def _read(
-        self, message: Message, headers: HeaderFields, alive: Alive, outcome: SendOutcome
-    ) -> AsyncGenerator[Message, None]:
-        """The messages of a response of any shape. Raises `Denied` if the first one refuses the credentials."""
-        response = outcome.response
-        _note_acceptance(outcome, alive)
-        if message.method == "initialize":
-            self._session = session_headers(response)
+    async def open(
+        self, initialize: Message, headers: HeaderFields, deliver: Deliver, alive: Alive
+    ) -> Message | BridgeError | None:
+        """As `post`, for `initialize`. A refusal by a server that may be of 2024-11-05 is returned, not delivered.
+
+        A server of that revision answers a POST with HTTP 400, 404 or 405 (MCP "Backwards Compatibility").
+        """
+        refusal: Message | BridgeError | None = None
+
+        async def read(outcome: SendOutcome, hand_on: Deliver) -> None:
+            nonlocal refusal
+            self._session = session_headers(outcome.response)
             if self._session:
                 debug_log.event("session.opened")
+            if isinstance(outcome.verdict, Failure) and outcome.response.status in _OLDER:
+                refusal = await _refusal(outcome, outcome.verdict)
+            else:
+                await self._read(initialize, headers, alive, outcome, hand_on)
+
+        # It has no session yet. A server of the modern era expects `Mcp-Method` of every POST.
+        await self._sender.post({**headers, **standard_headers(initialize)}, initialize, Reading(read, deliver))
+        return refusal
+
+    def _fields(self, headers: HeaderFields) -> HeaderFields:
+        return {**headers, **self._session} if _is_legacy(headers) else headers
+
+    async def _read(
+        self, message: Message, headers: HeaderFields, alive: Alive, outcome: SendOutcome, hand_on: Deliver
+    ) -> None:
+        """Hand on the messages of a response of any shape. Raises `Denied` if the first one refuses the credentials."""
+        response = outcome.response
+        _note_acceptance(outcome, alive)
         match outcome.verdict:
             case Accepted():
                 check_admitted(await read_acceptance(response))
             case SingleMessage():
                 for received in parsed(check_admitted(await response.read(LARGEST))):
-                    yield received
+                    await hand_on(received)
             case EventStream():
-                async for received in self._until_answered(response, message, headers, alive):
-                    yield received
-                    del received
+                await self._until_answered(response, message, headers, hand_on, alive)
             case Failure() as failed:
-                refusal = await read_failure(response, failed, outcome.asked, outcome.sent)
+                refusal = await _refusal(outcome, failed)
                 if isinstance(refusal, BridgeError):
                     raise refusal
-                check_admitted(refusal.raw)
-                yield refusal
+                await hand_on(refusal)
 
-    async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:
-        """The server's own stream (GET), opened again whenever it ends, for as long as the server offers one.
+    async def listen(self, headers: HeaderFields, deliver: Deliver) -> None:
+        """Deliver the server's own stream (GET). It is opened again whenever it ends, as long as the server offers one.
 
         Raises `UpstreamFailed` with a 4xx status if it offers none, and the errors of the credentials, if it does so at
         the first attempt. The response to a GET says nothing about the session: many servers know no GET, and their 404
@@ -110,9 +128,7 @@ class StreamableHttp:
                 offered = True
                 debug_log.event("stream.listens", again=bool(place.last_id))
                 try:
-                    async for message in read_messages(response, place):
-                        yield message
-                        del message
+                    await _deliver_all(EventReader(response, place), deliver)
                 finally:
                     await response.aclose()
             except BridgeError as error:
@@ -135,14 +151,14 @@ class StreamableHttp:
         """End the session, if there is one (MCP "Session Management"); the response does not matter."""
         if self._session:
             session, self._session = self._session, {}
-            outcome = await self._sender.send("DELETE", session)
-            await outcome.aclose()
+            with suppress(SessionLost):
+                await (await self._sender.send("DELETE", session)).aclose()
             debug_log.event("session.closed")
 
     async def _until_answered(
-        self, response: StreamedResponse, request: Message, headers: HeaderFields, alive: Alive
-    ) -> AsyncIterator[Message]:
-        """The messages of a stream, over as many connections as it takes until `request` has its reply.
+        self, response: StreamedResponse, request: Message, headers: HeaderFields, hand_on: Deliver, alive: Alive
+    ) -> None:
+        """Hand on the messages of a stream, over as many connections as it takes until `request` has its reply.
 
         Then, and if no reply is to come at all, the stream is let go after a while, at once if connections are short.
         """
@@ -156,16 +172,18 @@ class StreamableHttp:
         first = True
         while True:
             try:
-                arriving = read_messages(response, place)
-                while (message := await next_until(arriving, deadline)) is not None:
-                    if first and message.kind is Kind.REPLY:
-                        check_admitted(message.raw)  # later messages follow one that was not a refusal
-                    first = False
-                    yield message
-                    if awaited and message.kind is Kind.REPLY and message.key == request.key:
-                        awaited, deadline = False, loop.time() + GRACE
-                        response.give_way()
-                    del message
+                events = EventReader(response, place)
+                while (event := await next_until(events, deadline)) is not None:
+                    for message in messages_in(event):
+                        if first and message.kind is Kind.REPLY:
+                            check_admitted(message.raw)  # later messages follow one that was not a refusal
+                        first = False
+                        await hand_on(message)
+                        if awaited and message.kind is Kind.REPLY and message.key == request.key:
+                            awaited, deadline = False, loop.time() + GRACE
+                            response.give_way()
+                        del message
+                    del event  # a stream may stay open for long, and its last message may be large
             except OutcomeUnknown as cut:
                 lost = cut
             finally:
@@ -187,6 +205,22 @@ class StreamableHttp:
                 if not _may_succeed_later(error):
                     break
         raise lost
+
+
+async def _deliver_all(events: EventReader, deliver: Deliver) -> None:
+    while (event := await events.next()) is not None:
+        for message in messages_in(event):
+            await deliver(message)
+            del message
+        del event  # as above
+
+
+async def _refusal(outcome: SendOutcome, failed: Failure) -> Message | BridgeError:
+    """The refusal of a request. Raises `Denied` if it refuses the credentials."""
+    refusal = await read_failure(outcome.response, failed, outcome.asked, outcome.sent)
+    if isinstance(refusal, Message):
+        check_admitted(refusal.raw)
+    return refusal
 
 
 def _note_acceptance(outcome: SendOutcome, alive: Alive) -> None:

@@ -1,7 +1,5 @@
 """The client's stream as lines, in the framing of its first chunk."""
 
-import asyncio
-
 from mcp_auth_bridge.relay.base import Malformed
 from mcp_auth_bridge.relay.content_length import framed
 from mcp_auth_bridge.shell.console import client_lines
@@ -10,15 +8,8 @@ from mcp_auth_bridge.shell.console import client_lines
 def read(*chunks):
     """The lines of a stream, and how often the writer was told to use frames."""
     told = []
-
-    async def stream():
-        for chunk in chunks:
-            yield chunk
-
-    async def story():
-        return [line async for line in client_lines.client_lines(stream(), lambda: told.append("frames"))]
-
-    return asyncio.run(story()), len(told)
+    lines = client_lines.ClientLines(lambda: told.append("frames"))
+    return [line for chunk in (*chunks, b"") for line in lines.feed(chunk)], len(told)
 
 
 def test_a_line_may_come_in_pieces_and_several_at_once():

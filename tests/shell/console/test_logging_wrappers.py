@@ -121,3 +121,28 @@ def test_a_failure_is_logged_by_its_class_and_message(lines):
         'store.read what=session failure=StoreError says="the keyring is locked"',
         "store.saved what=session failure=Stale",
     ]
+
+
+class AtHand(Scripted):
+    """Credentials that are at hand too."""
+
+    def at_hand(self, target):
+        return self.outcomes[0] if self.outcomes else None
+
+
+def test_credentials_that_have_changed_are_not_at_hand_until_the_change_is_logged(lines):
+    observed = LoggingCredentials(AtHand(bearer("canary-1"), bearer("canary-1"), bearer("canary-2")))
+    assert observed.at_hand(TARGET) is None
+    headers(observed)
+    assert observed.at_hand(TARGET) == bearer("canary-1")
+    headers(observed)
+    assert observed.at_hand(TARGET) is None
+    headers(observed)
+    assert observed.at_hand(TARGET) is None
+    assert lines() == ["credentials outcome=cached", "credentials outcome=renewed"]
+
+
+def test_credentials_without_that_method_are_never_at_hand():
+    observed = LoggingCredentials(Scripted(bearer("canary-1")))
+    headers(observed)
+    assert observed.at_hand(TARGET) is None

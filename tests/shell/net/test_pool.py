@@ -38,7 +38,7 @@ async def test_a_request_arrives_as_it_was_given():
 async def test_an_empty_body_has_a_length_only_where_one_is_expected(method, has_length):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok()])
-        await (await pool.exchange(method, at(server), [], b"")).read(LIMIT)
+        await (await pool.exchange(pool.prepare(method, at(server), []), b"")).read(LIMIT)
         assert (b"Content-Length: 0" in server.requests[0]) is has_length
 
 
@@ -282,7 +282,7 @@ async def test_plain_http_through_a_proxy_names_the_whole_url():
 async def test_a_header_that_http_forbids_is_not_sent_and_not_quoted():
     async with Scripted() as server, pooled() as pool:
         with pytest.raises(OurProtocolError) as caught:
-            await pool.exchange("GET", at(server), [(b"Authorization", b"Bearer hunter2\r\nX: y")], b"")
+            pool.prepare("GET", at(server), [(b"Authorization", b"Bearer hunter2\r\nX: y")])
         assert "hunter2" not in caught.value.message + caught.value.hint
         assert caught.value.__cause__ is None
         assert server.connections == 0

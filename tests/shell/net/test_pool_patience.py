@@ -38,7 +38,7 @@ def at(port, scheme="http", host="127.0.0.1"):
 
 
 async def get(pool, url):
-    return await (await pool.exchange("GET", url, [], b"")).read(1024)
+    return await (await pool.exchange(pool.prepare("GET", url, []), b"")).read(1024)
 
 
 @story

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.shell.net.request_head import request_head
+from mcp_auth_bridge.shell.net.request_head import head_template, request_head
 
 NAMES = st.sampled_from([b"Host", b"accept", b"X-Acme-Org", b"authorization", b"x_y", b"bad name", b"", b"x:"])
 VALUES = st.binary(max_size=12) | st.sampled_from([b"mcp.test", b"a b", b" a ", b"", b"\xe9", b"a\r\nX: y", b"a\nX: y"])
@@ -51,3 +51,15 @@ def test_a_server_reads_the_fields_that_were_given_and_no_others(fields):
     assert list(event.headers) == [
         (name.lower(), value.strip(b" \t")) for name, value in [(b"host", b"mcp.test"), *fields]
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "length"),
+    [("POST", b"12345", b"Content-Length: 5\r\n"), ("POST", b"", b"Content-Length: 0\r\n"), ("GET", b"", b"")],
+)
+def test_a_template_gets_the_length_of_each_body(method, body, length):
+    template = head_template(method, "/mcp", "mcp.test", [(b"x-a", b"1")])
+    assert (
+        template.head(body).raw
+        == method.encode() + b" /mcp HTTP/1.1\r\nHost: mcp.test\r\n" + length + b"x-a: 1\r\n\r\n"
+    )

@@ -7,13 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.shell.net.response_parser import (
-    HEAD_LIMIT,
-    HeadTooLarge,
-    ResponseInvalid,
-    ResponseParser,
-    TwoLengths,
-)
+from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, ResponseInvalid, TwoLengths
+from mcp_auth_bridge.shell.net.response_parser import HeadTooLarge, ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -37,7 +32,8 @@ def read(data, cuts=(), *, method="POST", ended=False):
         body += parser.body()
     if head is None:
         return None
-    return head.status, head.headers, b"".join(body), parser.complete, parser.reusable
+    headers = [(name.encode(), value.encode("latin-1")) for name in head.fields for value in head.fields[name]]
+    return head.status, tuple(headers), b"".join(body), parser.complete, parser.reusable
 
 
 def h11_read(data, *, ended=False):

@@ -26,7 +26,7 @@ def lookup(*_, **__):
 
 async def story():
     pool = Pool(Network(NetworkSettings(), {}))
-    request = asyncio.create_task(pool.exchange("GET", Url("http", "mcp.test", 80, "/", ""), [], b""))
+    request = asyncio.create_task(pool.exchange(pool.prepare("GET", Url("http", "mcp.test", 80, "/", ""), []), b""))
     while not asked.is_set():
         await asyncio.sleep(0)
     request.cancel()

@@ -15,7 +15,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.http_semantics import Failure
-from mcp_auth_bridge.shell.transports.answers import Asked, attributed, read_error, read_failure
+from mcp_auth_bridge.shell.transports.answers import Asked, Attribution, read_error, read_failure
 
 CALL = peek(b'{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"t"}}')
 TOLD = peek(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
@@ -32,15 +32,21 @@ def error(id_, code=-32603, message="the quota of tenant 42 is used up"):
 def answers(*steps, session="", request=CALL, under_way=()):
     """What becomes of a response with these messages, the last of which may be an error of the bridge."""
 
-    async def arriving():
-        for step in steps:
-            if isinstance(step, BridgeError):
-                raise step
-            yield peek(step)
+    heard = []
+
+    async def deliver(message):
+        heard.append(message.raw)
 
     async def story():
-        asked = Asked(request, session, under_way=under_way)
-        return [message.raw async for message in attributed(arriving(), asked, 200, SENT)]
+        attribution = Attribution(Asked(request, session, under_way=under_way), 200, SENT, deliver)
+        for step in steps:
+            if isinstance(step, BridgeError):
+                await attribution.end(step)
+                break
+            await attribution.hand_on(peek(step))
+        else:
+            await attribution.end(None)
+        return heard
 
     return asyncio.run(story())
 

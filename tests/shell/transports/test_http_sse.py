@@ -76,7 +76,7 @@ async def test_a_server_whose_url_takes_no_post_is_asked_for_its_challenge_at_it
     async with Scripted() as server, connected(server, "/sse", stranger) as remote:
         refusal = reply(b"401 Unauthorized", b'WWW-Authenticate: Bearer scope="files"')
         server.play([REQUEST, reply(status), REQUEST, refusal, CUT])
-        assert (await ask_for_challenge(remote, stranger)).parameters == {"scope": "files"}
+        assert (await ask_for_challenge(remote.remote, stranger)).parameters == {"scope": "files"}
         assert heads(server) == ["POST /sse", "GET /sse"]
 
 

@@ -9,21 +9,28 @@ from mcp_auth_bridge.errors import LimitExceeded, TheirProtocolError
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.shell.transports.messages import (
     Denied,
+    EventReader,
     check_admitted,
+    messages_in,
     parsed,
-    read_events,
-    read_messages,
 )
 
 NOTE = b'{"jsonrpc":"2.0","method":"notifications/message"}'
 REPLY = b'{"jsonrpc":"2.0","id":"a","result":{}}'
 
 
-def gathered(iterator):
+def events_of(body, place):
     async def story():
-        return [each async for each in iterator]
+        reader, events = EventReader(body, place), []
+        while (event := await reader.next()) is not None:
+            events.append(event)
+        return events
 
     return asyncio.run(story())
+
+
+def messages_of(body, place):
+    return [message for event in events_of(body, place) for message in messages_in(event)]
 
 
 def test_a_batch_is_its_messages():
@@ -57,13 +64,13 @@ def test_a_json_rpc_error_401_in_place_of_the_reply_refuses_the_credentials():
 def test_a_stream_holds_messages_and_its_place_follows_every_event():
     text = b"id: 1\ndata:\n\nevent: ping\ndata: {}\n\nid: 2\nretry: 5\ndata: " + NOTE + b"\n\ndata: " + REPLY + b"\n\n"
     place = Resumption()
-    assert [message.raw for message in gathered(read_messages(Body(text), place))] == [NOTE, REPLY]
+    assert [message.raw for message in messages_of(Body(text), place)] == [NOTE, REPLY]
     assert place.last_id == b"2"
 
 
 def test_an_event_counts_against_the_budget_while_it_is_incomplete_and_no_longer():
     body = Body(b"data: " + NOTE, b"\n\n")
-    assert len(gathered(read_events(body, Resumption()))) == 1
+    assert len(events_of(body, Resumption())) == 1
     assert max(body.share.held) >= len(NOTE)
     assert body.share.held[-1] < len(NOTE)
 
@@ -73,10 +80,10 @@ def test_data_that_are_not_a_message_are_passed_over(beat):
     """Some servers send their signs of life so (dav-mcp #31)."""
     text = b"data: " + beat + b"\n\nid: 3\ndata: " + beat + b"\n\ndata: " + REPLY + b"\n\n"
     place = Resumption()
-    assert [message.raw for message in gathered(read_messages(Body(text), place))] == [REPLY]
+    assert [message.raw for message in messages_of(Body(text), place)] == [REPLY]
     assert place.last_id == b"3"
 
 
 def test_an_event_that_exceeds_a_limit_ends_the_stream():
     with pytest.raises(LimitExceeded):
-        gathered(read_messages(Body(b"data: " + b"[" * 10_000 + b"]" * 10_000 + b"\n\n"), Resumption()))
+        messages_of(Body(b"data: " + b"[" * 10_000 + b"]" * 10_000 + b"\n\n"), Resumption())

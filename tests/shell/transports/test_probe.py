@@ -29,7 +29,7 @@ class Far:
         self.asked = []
         self.closed = False
 
-    async def post(self, sent, headers, alive=None):
+    async def post(self, sent, headers, deliver, alive=None):
         self.asked.append((sent.method, dict(headers)))
         if sent.id is None:
             return
@@ -39,8 +39,8 @@ class Far:
             raise said
         if said is not None:
             member = "error" if "code" in said else "result"
-            yield message(notification("notifications/message"))
-            yield message(b'{"id":%b,"%b":%b}' % (sent.id, member.encode(), json.dumps(said).encode()))
+            await deliver(message(notification("notifications/message")))
+            await deliver(message(b'{"id":%b,"%b":%b}' % (sent.id, member.encode(), json.dumps(said).encode())))
 
     async def close(self):
         self.closed = True
@@ -75,11 +75,10 @@ def test_odd_capabilities_promise_no_tools(capabilities):
 @pytest.mark.parametrize("silent", ["initialize", "discover"])
 def test_a_server_that_does_not_answer_an_opening_is_not_waited_for_for_ever(monkeypatch, silent):
     class Silent(Far):
-        async def post(self, sent, headers, alive=None):
+        async def post(self, sent, headers, deliver, alive=None):
             if sent.method.endswith(silent):
                 await asyncio.Event().wait()
-            async for told in super().post(sent, headers, alive):
-                yield told
+            await super().post(sent, headers, deliver, alive)
 
     monkeypatch.setattr(probe, "_PATIENCE", 0)
     with pytest.raises(OutcomeUnknown, match="did not answer"):
@@ -164,13 +163,12 @@ class Guarded(Far):
         self.stranger = stranger
         self.method = method
 
-    async def post(self, sent, headers, alive=None):
+    async def post(self, sent, headers, deliver, alive=None):
         target = Target("POST", gate("https://mcp.example/mcp", Purpose.SERVER))
         credentials = await self.stranger.headers(target)
         if sent.method == self.method:
             await self.stranger.headers(target, Refusal(401, ASKED, credentials))
-        async for answer in super().post(sent, headers):
-            yield answer
+        await super().post(sent, headers, deliver)
 
 
 ASKED = Challenge("bearer", {"scope": "files"})
@@ -209,9 +207,8 @@ def test_a_notification_that_is_answered_by_a_stream_without_an_end_is_done_when
     monkeypatch.setattr(probe, "GRACE", 0.0)
 
     class Open(Far):
-        async def post(self, sent, headers, alive=None):
-            async for each in super().post(sent, headers):
-                yield each
+        async def post(self, sent, headers, deliver, alive=None):
+            await super().post(sent, headers, deliver)
             if sent.id is None:
                 for _ in range(2):
                     alive()
@@ -222,10 +219,9 @@ def test_a_notification_that_is_answered_by_a_stream_without_an_end_is_done_when
 
 def test_what_a_server_says_about_the_notification_does_not_count():
     class Talking(Far):
-        async def post(self, sent, headers, alive=None):
-            async for each in super().post(sent, headers):
-                yield each
+        async def post(self, sent, headers, deliver, alive=None):
+            await super().post(sent, headers, deliver)
             if sent.id is None:
-                yield message(notification("notifications/message"))
+                await deliver(message(notification("notifications/message")))
 
     assert proven(Talking(initialize=WELCOMED, list=TOOLS)) == {"initialize": WELCOMED, "tools/list": TOOLS}

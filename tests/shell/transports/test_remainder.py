@@ -3,43 +3,47 @@
 import asyncio
 
 import pytest
+from bodies import Body
 from peers.scripted import DRAIN, REQUEST, Gate, Scripted, ok
 from pooling import CHUNKED, at, call, pooled, post
-from relaying import message, notification
 from remoting import story
 
+from mcp_auth_bridge.relay.resumption import Resumption
+from mcp_auth_bridge.relay.sse import ServerSentEvent
 from mcp_auth_bridge.shell.transports import remainder
+from mcp_auth_bridge.shell.transports.messages import EventReader
 from mcp_auth_bridge.shell.transports.remainder import next_until, read_acceptance
 
-NOTE = message(notification("n"))
+NOTE = ServerSentEvent(b'{"method":"n"}')
 
 
-async def one_message():
-    yield NOTE
+class Silent:
+    """Events of which none comes."""
+
+    def __init__(self):
+        self.ended = False
+
+    async def next(self):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended = True
 
 
 @pytest.mark.parametrize("seconds", [None, 60, -1])
 @story
-async def test_a_message_that_is_here_is_read_at_any_time_and_the_end_is_nothing(seconds):
-    messages = one_message()
+async def test_an_event_that_is_here_is_read_at_any_time_and_the_end_is_nothing(seconds):
+    events = EventReader(Body(b"data: " + NOTE.data + b"\n\n"), Resumption())
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
-    assert await next_until(messages, deadline) == NOTE
-    assert await next_until(messages, deadline) is None
+    assert await next_until(events, deadline) == NOTE
+    assert await next_until(events, deadline) is None
 
 
 @story
-async def test_a_message_that_is_not_here_at_the_deadline_is_not_waited_for():
-    ended = asyncio.Event()
-
-    async def silent():
-        try:
-            await asyncio.Event().wait()
-            yield NOTE
-        finally:
-            ended.set()
-
-    assert await next_until(silent(), asyncio.get_running_loop().time()) is None
-    assert ended.is_set()
+async def test_an_event_that_is_not_here_at_the_deadline_is_not_waited_for():
+    silent = Silent()
+    assert await next_until(silent, asyncio.get_running_loop().time()) is None
+    assert silent.ended
 
 
 @story

@@ -10,7 +10,7 @@ from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.http_semantics import SingleMessage, Unauthorized
 from mcp_auth_bridge.shell.transports.answers import Asked
 from mcp_auth_bridge.shell.transports.messages import Denied
-from mcp_auth_bridge.shell.transports.send_outcome import SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import Reading, SendOutcome
 from mcp_auth_bridge.urls import Url
 
 HERE = Url("https", "mcp.example", 443, "/mcp", "")
@@ -38,31 +38,27 @@ def outcome(response=None, verdict=None, asked=ASKED, *, again=False):
     return SendOutcome(response or Response(), verdict or SingleMessage(), asked, SENT, again=again)
 
 
-def reader(*steps):
-    """A transport's reader that yields messages and raises errors."""
+def reading(*steps, heard=None):
+    """Messages, and errors in place of them. `heard` gets the messages that are delivered."""
 
-    async def read(_):
+    async def read(_, hand_on):
         for step in steps:
             if isinstance(step, Exception):
                 raise step
-            yield step
+            await hand_on(step)
 
-    return read
-
-
-async def collect(sent, heard):
-    async for message in sent.messages():
+    async def deliver(message):
         heard.append(message)
 
+    return Reading(read, deliver)
 
-def test_the_first_message_is_read_at_once_and_yielded_once():
+
+def test_all_messages_are_delivered_in_order():
     async def tell():
-        sent = outcome()
-        assert await sent.refusal(reader(ONE, TWO)) is None
-        assert sent.first is ONE
-        await collect(sent, heard := [])
+        sent, heard = outcome(), []
+        assert await sent.refusal(reading(ONE, TWO, heard=heard)) is None
         assert heard == [ONE, TWO]
-        assert sent.first is None
+        await sent.aclose()
         assert sent.response.closed
 
     asyncio.run(tell())
@@ -72,13 +68,10 @@ def test_the_first_message_is_read_at_once_and_yielded_once():
 def test_an_error_is_raised_in_place_of_its_message(before):
     async def tell():
         lost, heard = OutcomeUnknown("cut"), []
-        sent = outcome()
-        assert await sent.refusal(reader(*before, lost)) is None
         with pytest.raises(OutcomeUnknown) as raised:
-            await collect(sent, heard)
+            await outcome().refusal(reading(*before, lost, heard=heard))
         assert raised.value is lost
         assert heard == list(before)
-        assert sent.response.closed
 
     asyncio.run(tell())
 
@@ -87,7 +80,7 @@ def test_an_error_is_raised_in_place_of_its_message(before):
 def test_a_message_that_refuses_the_credentials_is_a_refusal(again):
     async def tell():
         sent = outcome(again=again)
-        refused = await sent.refusal(reader(Denied(Unauthorized(401, (), "no", "JSON-RPC"))))
+        refused = await sent.refusal(reading(Denied(Unauthorized(401, (), "no", "JSON-RPC"))))
         assert (refused.status, refused.sent, refused.again, refused.words) == (401, SENT, again, "no")
         await sent.aclose()
         assert sent.response.closed
@@ -99,8 +92,6 @@ def test_without_a_reader_no_message_is_read():
     async def tell():
         sent = outcome()
         assert await sent.refusal(None) is None
-        await collect(sent, heard := [])
-        assert heard == []
 
     asyncio.run(tell())
 
@@ -128,12 +119,13 @@ def test_a_refusal_that_speaks_of_a_session_which_worked_is_not_about_the_creden
 ):
     async def tell():
         sent = outcome(asked=Asked(ASKED.message, "s1", in_proven_session=in_proven_session))
-        refused = await sent.refusal(reader(Denied(Unauthorized(401, (), words, "JSON-RPC"))))
-        assert (refused is None) == is_lost
-        assert isinstance(sent.first, SessionLost) == is_lost
-        if is_lost:
-            assert sent.first.message.endswith(f"saying “{words}”")
-        await sent.aclose()
+        denied = reading(Denied(Unauthorized(401, (), words, "JSON-RPC")))
+        if not is_lost:
+            assert await sent.refusal(denied) is not None
+            return
+        with pytest.raises(SessionLost) as raised:
+            await sent.refusal(denied)
+        assert raised.value.message.endswith(f"saying “{words}”")
 
     asyncio.run(tell())
 
@@ -142,19 +134,7 @@ def test_a_description_in_the_challenge_counts_as_the_words():
     async def tell():
         field = 'Bearer error="invalid_token", error_description="Session not found"'
         sent = outcome(asked=Asked(ASKED.message, "s1", in_proven_session=True))
-        assert await sent.refusal(reader(Denied(Unauthorized(401, (field,))))) is None
-        assert isinstance(sent.first, SessionLost)
+        with pytest.raises(SessionLost):
+            await sent.refusal(reading(Denied(Unauthorized(401, (field,)))))
 
     asyncio.run(tell())
-
-
-def test_closing_it_is_told():
-    closed = []
-
-    async def tell():
-        sent = outcome()
-        sent.on_close(lambda: closed.append(True))
-        await sent.aclose()
-
-    asyncio.run(tell())
-    assert closed == [True]

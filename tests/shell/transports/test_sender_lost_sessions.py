@@ -144,7 +144,7 @@ async def test_a_get_that_may_have_found_the_session_lost_fails_with_its_status(
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(b"500 Oops", body=b"no session", kind=b"text/plain")))
         with pytest.raises(UpstreamFailed) as raised:
-            await remote._sender.open_stream({"mcp-session-id": "s1"})
+            await remote.sender.open_stream({"mcp-session-id": "s1"})
         assert raised.value.status == 500
 
 
@@ -172,4 +172,4 @@ async def test_neither_a_failed_nor_an_answered_request_stays_under_way():
         with pytest.raises(UpstreamFailed):
             await collect(remote.post(CALL, {}))
         await collect(remote.post(CALL, {}))
-        assert remote._sender._under_way == set()
+        assert remote.sender._under_way == set()

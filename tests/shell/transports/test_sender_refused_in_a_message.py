@@ -142,7 +142,7 @@ async def test_a_login_finds_the_challenge_in_a_message():
     stranger = Stranger()
     async with Scripted() as server, connected(server, credentials=stranger) as remote:
         server.play(one(reply(b"200 OK", body=opened)), one(ACCEPTED), one(reply(b"200 OK", body=asked)))
-        found = await ask_for_challenge(remote, stranger)
+        found = await ask_for_challenge(remote.remote, stranger)
         assert found.resource_metadata == "https://mcp.example/meta"
 
 

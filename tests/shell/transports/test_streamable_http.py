@@ -309,7 +309,7 @@ async def test_the_credentials_know_where_a_redirect_leads():
         server.play([REQUEST, reply(b"307 T", b"Location: /b"), REQUEST, reply(b"200 OK", body=ANSWER), CUT])
         await collect(remote.post(CALL, {}))
         targets = [target for target, _ in tokens.asked]
-        assert targets == [Target("POST", remote._sender.url), Target("POST", remote._sender.url.with_path("/b"))]
+        assert targets == [Target("POST", remote.sender.url), Target("POST", remote.sender.url.with_path("/b"))]
         assert tokens_of(server) == [b"Bearer t1"] * 2
 
 

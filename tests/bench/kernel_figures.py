@@ -1,10 +1,13 @@
 """Linux's figures for a process and its children: memory, processor time, wake-ups."""
 
 import re
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _PROC = Path("/proc")
+_OF_A_PROCESS = 2  # the kernel's clock that counts a process's running time, CPUCLOCK_SCHED
 
 
 def tree(pid: int) -> list[Path]:
@@ -38,8 +41,11 @@ def peak(pid: int) -> int:
 
 
 def processor_time(pid: int) -> float:
-    """User and system seconds of all living threads, to the nanosecond: the usual counters tick every 10 ms."""
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in _threads(pid)) / 1e9
+    """User and system seconds of all living processes, to the nanosecond; the usual counters tick every 10 ms.
+
+    It is the sum of the /proc/PID/task/*/schedstat, and of the same figures of the threads that have ended.
+    """
+    return sum(time.clock_gettime(~int(folder.name) << 3 | _OF_A_PROCESS) for folder in tree(pid))
 
 
 def wake_ups(pid: int) -> int:
@@ -57,5 +63,7 @@ def _sum(pid: int, field: str) -> int:
 
 
 def _field(file: Path, name: str) -> int:
-    found = re.search(rf"^{name}:\s+(\d+)", file.read_text(), re.MULTILINE)
-    return int(found[1]) if found else 0
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended in the meantime
+        found = re.search(rf"^{name}:\s+(\d+)", file.read_text(), re.MULTILINE)
+        return int(found[1]) if found else 0
+    return 0

@@ -1,0 +1,110 @@
+"""`mcp-auth-bridge add`: write a server into the configuration file, which keeps its comments and its form."""
+
+import msgspec
+from msgspec.structs import replace
+
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.catalogue.presets import search_presets
+from mcp_auth_bridge.commands.add_dialog import ask_for_server
+from mcp_auth_bridge.commands.config_change import change_config
+from mcp_auth_bridge.commands.described_server import Wish, described_server
+from mcp_auth_bridge.config import config_file
+from mcp_auth_bridge.config.auth import describe_static
+from mcp_auth_bridge.config.config_file import Config
+from mcp_auth_bridge.config.config_text import server_block, with_server
+from mcp_auth_bridge.config.login import LoginSettings
+from mcp_auth_bridge.config.new_server import NewServer, check_no_secret
+from mcp_auth_bridge.config.profile import Profile
+from mcp_auth_bridge.errors import BridgeError, ConfigError, shell_quoted
+from mcp_auth_bridge.shell.console import terminal
+
+
+class Input(msgspec.Struct, frozen=True):
+    """`wish` is None if the user is to be asked. With `search` the presets that have these words are listed."""
+
+    wish: Wish | None = None
+    search: str | None = None
+
+
+async def run(given: Input, context: Context) -> int:
+    if given.search is not None:
+        return _list_presets(given.search)
+    server = await ask_for_server(context) if given.wish is None else await described_server(given.wish, context)
+    if server is None:
+        return 0
+    check_no_secret(server)
+    _check_settings(server, context)
+    try:
+        config = change_config(context, server.name, lambda text, config: _added(text, config, server))
+    except _NameTaken:
+        raise
+    except BridgeError:
+        _show_block(server, context)
+        raise
+    _tell(config.profiles[server.name], replace(context, config=config))
+    return 0
+
+
+def _list_presets(words: str) -> int:
+    """List the presets that have these `words`, one a line."""
+    found = search_presets(words)
+    if not found:
+        raise ConfigError("no preset has these words", "any server can be added by its URL: add NAME https://…")
+    widths = [
+        max(len(text) for text in texts) for texts in zip(*((p.name, p.remote.title) for p in found), strict=True)
+    ]
+    lines = [f"{p.name:<{widths[0]}}  {p.remote.title:<{widths[1]}}  {p.access.value}" for p in found]
+    terminal.print_result("\n".join(lines))
+    return 0
+
+
+class _NameTaken(ConfigError):
+    """The file has a server of that name, with other settings."""
+
+
+def _check_settings(server: NewServer, context: Context) -> None:
+    """Raise `ConfigError` if the settings of `server` contradict each other."""
+    broken = _alone(server, context.config).broken
+    if server.name in broken:
+        error = broken[server.name].error
+        raise ConfigError(error.message.partition(": ")[2], error.hint)
+
+
+def _alone(server: NewServer, config: Config) -> Config:
+    """A configuration with `server` alone."""
+    return config_file.parse(server_block(server.name, server.table()), config.path, config.store)
+
+
+def _added(text: str, config: Config, server: NewServer) -> str:
+    """`text` with `server`; `text` itself if it has just this server. Raises `ConfigError`."""
+    if server.name not in {*config.broken, *config.profiles}:
+        return with_server(text, server.name, server.table())
+    if config.profiles.get(server.name) == _alone(server, config).profiles[server.name]:
+        return text
+    name = shell_quoted(server.name)
+    raise _NameTaken(
+        f"{config.path} has a server named {server.name} already, with other settings",
+        f"choose another name, or run: mcp-auth-bridge edit {name} (or: mcp-auth-bridge remove {name})",
+    )
+
+
+def _show_block(server: NewServer, context: Context) -> None:
+    terminal.say(f"nothing was written; by hand, add these lines to {context.config.path}:")
+    terminal.print_result(server_block(server.name, server.table()).removesuffix("\n"))
+
+
+def _tell(profile: Profile, context: Context) -> None:
+    """Say what is there now and what to do next."""
+    terminal.say(f"{profile.name} is in {context.config.path}: {profile.url}")
+    others = (other for other in context.config.profiles.values() if other.url == profile.url)
+    if same := [other.name for other in others if other.name != profile.name]:
+        terminal.say(f"its URL is that of {', '.join(same)} too: from now on, name the one that you mean")
+    bridge = Bridge(profile, context)
+    if not isinstance(profile.auth, LoginSettings):
+        told = describe_static(profile.auth) or "tokens that it obtains by itself"
+        terminal.say(f"it needs no login, and presents {told}; to try it, run: {bridge.command('tools')}")
+    elif profile.headers:
+        terminal.say(f"to try it, run: {bridge.command('tools')}; if it wants a login too: {bridge.login_command}")
+    else:
+        terminal.say(f"next, run: {bridge.login_command}")

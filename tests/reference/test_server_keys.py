@@ -1,0 +1,9 @@
+"""The keys of server tables are explained."""
+
+from explained_keys import check
+
+from mcp_auth_bridge.reference.server_keys import SERVER_KEYS
+
+
+def test_every_key_is_explained_with_an_example_that_is_accepted():
+    check(SERVER_KEYS)
