@@ -91,6 +91,11 @@ class ResponseParser:
             self.complete = not self.to_come
         return [data] if data else []
 
+    def skip(self, size: int) -> None:
+        """Note that `size` bytes of a body with a length were received elsewhere."""
+        self.to_come = (self.to_come or 0) - size
+        self.complete = not self.to_come
+
     def _frame(self, head: Head, method: str, reading: "Llhttp") -> None:
         """Decide where the body ends (RFC 9112 section 6.3)."""
         self._persists = head.persists
