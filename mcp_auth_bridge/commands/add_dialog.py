@@ -19,7 +19,7 @@ _EXAMPLE = "run: mcp-auth-bridge add acme https://mcp.acme.example/mcp"
 async def ask_for_server(context: Context) -> NewServer | None:
     """The server that the user describes on the terminal; None if they leave. Raises `ConfigError` without one."""
     if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
-        raise ConfigError("add needs a URL or the name of a preset, and there is no terminal to ask on", _EXAMPLE)
+        raise ConfigError("a URL or the name of a preset is missing, and there is no terminal to ask on", _EXAMPLE)
     server = await _ask_for_place(context)
     if server is None:
         return None

@@ -74,8 +74,8 @@ class Swift:
         self._read = read
         # The request and its response. Set by `send`.
         self._sent: SentAtOnce
-        # The headers of the response that matter.
-        self._told: ResponseFields = {}
+        # The headers of the response.
+        self._head: ResponseFields = {}
         # Its verdict, None before its head has come.
         self._verdict: Verdict | None = None
         # Whether the response is not looked at any more: it was taken, a task goes on with it, or it is not wanted.
@@ -115,8 +115,8 @@ class Swift:
         if (head := begun.head) is None:
             return None if begun.waits else _GO_ON
         if (verdict := self._verdict) is None:
-            self._told = head.fields
-            verdict = self._verdict = verdict_on(head.status, self._told, self._fields, self._message)
+            self._head = head.fields
+            verdict = self._verdict = verdict_on(head.status, head.fields, self._fields, self._message)
         if isinstance(verdict, Unauthorized | Failure):
             return _GO_ON
         self._course.alive()
@@ -148,7 +148,7 @@ class Swift:
 
     def _take(self, messages: list[Message]) -> None:
         self._is_over = True
-        self._sender.accepted(self._fields, self._message, self._told, self._verdict)
+        self._sender.accepted(self._fields, self._message, self._head, self._verdict)
         self._sender.over(self._message)
         self._sent.begun.release()  # before the messages are used, so that the next request can have the connection
         self._course.arrived(messages)
