@@ -11,7 +11,7 @@ from mcp_auth_bridge.catalogue.remote_server import HeaderTemplate, RemoteServer
 class Access(enum.Enum):
     """What the server wants of its user."""
 
-    OPEN = "nothing"
+    OPEN = "no login and no key"
     LOGIN = "a login in the browser"
     KEY = "a key"
     OWN_CLIENT = "a login with a client that you register yourself"

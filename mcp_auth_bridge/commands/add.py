@@ -5,10 +5,11 @@ from msgspec.structs import replace
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.catalogue.presets import search_presets
+from mcp_auth_bridge.catalogue.presets import is_known_as_open, search_presets
 from mcp_auth_bridge.commands.add_dialog import ask_for_server
 from mcp_auth_bridge.commands.config_change import change_config
 from mcp_auth_bridge.commands.described_server import Wish, described_server
+from mcp_auth_bridge.commands.server_needs import Need
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.config_file import Config
@@ -30,9 +31,13 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, context: Context) -> int:
     if given.search is not None:
         return _list_presets(given.search)
-    server = await ask_for_server(context) if given.wish is None else await described_server(given.wish, context)
-    if server is None:
-        return 0
+    if given.wish is None:
+        described = await ask_for_server(context)
+        if described is None:
+            return 0
+        server, need = described
+    else:
+        server, need = await described_server(given.wish, context), Need.UNKNOWN
     check_no_secret(server)
     _check_settings(server, context)
     try:
@@ -42,7 +47,8 @@ async def run(given: Input, context: Context) -> int:
     except BridgeError:
         _show_block(server, context)
         raise
-    _tell(config.profiles[server.name], replace(context, config=config))
+    is_open = need is Need.NOTHING or is_known_as_open(server.url)
+    _tell(config.profiles[server.name], replace(context, config=config), "it needs no login" if is_open else "")
     return 0
 
 
@@ -94,8 +100,8 @@ def _show_block(server: NewServer, context: Context) -> None:
     terminal.print_result(server_block(server.name, server.table()).removesuffix("\n"))
 
 
-def _tell(profile: Profile, context: Context) -> None:
-    """Say what is there now and what to do next."""
+def _tell(profile: Profile, context: Context, known: str) -> None:
+    """Say what is there now and what to do next. `known` is what is known about its needs, "" for nothing."""
     terminal.say(f"{profile.name} is in {context.config.path}: {profile.url}")
     others = (other for other in context.config.profiles.values() if other.url == profile.url)
     if same := [other.name for other in others if other.name != profile.name]:
@@ -104,7 +110,10 @@ def _tell(profile: Profile, context: Context) -> None:
     if not isinstance(profile.auth, LoginSettings):
         told = describe_static(profile.auth) or "tokens that it obtains by itself"
         terminal.say(f"it needs no login, and presents {told}; to try it, run: {bridge.command('tools')}")
+    elif known:
+        terminal.say(f"{known}; to try it, run: {bridge.command('tools')}")
     elif profile.headers:
         terminal.say(f"to try it, run: {bridge.command('tools')}; if it wants a login too: {bridge.login_command}")
     else:
         terminal.say(f"next, run: {bridge.login_command}")
+    terminal.say(f"for your IDE or agent, run: {bridge.command('install CLIENT')}")

@@ -23,6 +23,7 @@ def test_a_server_goes_to_the_end_of_the_file_and_the_next_step_is_told(config):
     assert said == [
         f"acme is in {config.file}: {ACME}",
         "next, run: mcp-auth-bridge login acme",
+        "for your IDE or agent, run: mcp-auth-bridge install CLIENT acme",
     ]
     assert config.text == before + BLOCK
 
@@ -140,7 +141,13 @@ MACHINE = {"kind": "client_credentials", "issuer": "https://as", "client_id": "c
 def test_each_setting_is_one_line_and_the_next_step_fits_it(config, more, line, told):
     _, _, said = added(config, "acme", ACME, **more)
     assert config.text.splitlines()[-1] == line
-    assert said[-1] == told
+    assert said[-2] == told
+
+
+def test_an_open_preset_is_not_said_to_need_a_login(config):
+    said = added(config, "microsoft-learn")[2]
+    assert said[0].startswith("Microsoft Learn wants no login and no key (source: https://github.com/MicrosoftDocs/mcp")
+    assert said[-2] == "it needs no login; to try it, run: mcp-auth-bridge tools microsoft-learn"
 
 
 def test_a_secret_is_refused_before_anything_is_written(config):
@@ -158,7 +165,7 @@ def test_settings_that_contradict_each_other_are_refused_before_anything_is_writ
 
 def test_presets_are_listed_with_what_they_want(config):
     code, out, _ = config.run(add.run, add.Input(search="cloudflare docs"))
-    assert (code, out) == (0, "cloudflare-docs  Cloudflare documentation  nothing\n")
+    assert (code, out) == (0, "cloudflare-docs  Cloudflare documentation  no login and no key\n")
     assert "no preset has these words" in config.run(add.run, add.Input(search="zzz"))[0].message
 
 
