@@ -262,12 +262,23 @@ def _uninstall(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.clients.entry_form import Scope
     from mcp_auth_bridge.commands import uninstall
 
+    if arguments.everything:
+        return _uninstall_everything(arguments)
     _check_client(arguments)
     if arguments.client is None and not arguments.all:
         raise ConfigError("no client was named", "name it, or give --all")
     scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
     given = uninstall.Input(arguments.client, arguments.server or "", (scope,))
     return lambda context: uninstall.run(given, context)
+
+
+def _uninstall_everything(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import uninstall_everything
+
+    if arguments.client is not None or arguments.all or arguments.workspace:
+        raise ConfigError("--everything leaves nothing to choose", "leave the rest out")
+    given = uninstall_everything.Input(agreed=arguments.yes)
+    return lambda context: uninstall_everything.run(given, context)
 
 
 def _check_client(arguments: argparse.Namespace) -> None:

@@ -246,15 +246,19 @@ this machine are listed."""
 def _add_uninstall(commands: "options.Commands") -> None:
     text = """Remove the entries of the bridge from a client, or from all clients, and nothing else.
 
-Logins stay; `logout` ends them."""
+Logins stay; `logout` ends them. With --everything, nothing of the bridge stays on this machine but the program: it
+also ends the logins and their registrations, and deletes keys, secrets, memory, log files and the configuration."""
     example = """  mcp-auth-bridge uninstall claude-code acme
   mcp-auth-bridge uninstall cursor
-  mcp-auth-bridge uninstall --all acme"""
+  mcp-auth-bridge uninstall --all acme
+  mcp-auth-bridge uninstall --everything"""
     parser = options.add_command(commands, "uninstall", text, example)
     parser.add_argument("client", metavar="CLIENT", nargs="?", help=options.CLIENT_HELP)
     parser.add_argument("server", metavar="NAME|URL", nargs="?", help=f"{options.TARGET_HELP} (default: every one)")
     parser.add_argument("--all", action="store_true", help="every client")
     parser.add_argument("--workspace", action="store_true", help="from the project in this folder instead")
+    parser.add_argument("--everything", action="store_true", help="all that the bridge has on this machine; asks first")
+    parser.add_argument("--yes", action="store_true", help="with --everything: do not ask")
 
 
 def _add_token(commands: "options.Commands") -> None:
