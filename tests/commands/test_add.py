@@ -1,9 +1,12 @@
 """`add` writes one server into the file, or says what to write by hand; nothing else in the file changes."""
 
+import json
 import stat
 
 import pytest
+from commanding import KEY
 from config_files import ACME, OTHERS
+from stored_login import log_in
 
 from mcp_auth_bridge.commands import add
 from mcp_auth_bridge.commands.described_server import Wish
@@ -166,6 +169,18 @@ def test_settings_that_contradict_each_other_are_refused_before_anything_is_writ
 def test_presets_are_listed_with_what_they_want(config):
     code, out, _ = config.run(add.run, add.Input(search="cloudflare docs"))
     assert (code, out) == (0, "cloudflare-docs  Cloudflare documentation  no login and no key\n")
+    _, out, _ = config.run(add.run, add.Input(search="microsoft learn", as_json=True))
+    assert json.loads(out) == [
+        {
+            "name": "microsoft-learn",
+            "title": "Microsoft Learn",
+            "url": "https://learn.microsoft.com/api/mcp",
+            "transport": "streamable-http",
+            "wants": "no login and no key",
+            "source": "https://github.com/MicrosoftDocs/mcp",
+            "date": "2026-05-10",
+        }
+    ]
     assert "no preset has these words" in config.run(add.run, add.Input(search="zzz"))[0].message
 
 
@@ -188,3 +203,15 @@ def test_a_user_who_leaves_the_questions_adds_nothing(config, monkeypatch):
 
     monkeypatch.setattr(add, "ask_for_server", ask_for_server)
     assert config.run(add.run, add.Input()) == (0, "", [])
+
+
+def test_a_login_by_url_is_not_used_under_the_name_and_that_is_said(config):
+    key = config.folder / "sealing.key"
+    key.touch(0o600)
+    key.write_text(KEY)
+    config.write(f"[store]\nkind = 'key_file'\npath = '{key}'\n")
+    log_in(config.context, ACME)
+    assert added(config, "acme", ACME)[2][-1] == (
+        "there is a login by URL to it, which is not used under a name: log in to acme once more"
+    )
+    assert "login by URL" not in added(config, "other", "https://other.example/mcp")[2][-1]
