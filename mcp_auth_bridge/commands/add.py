@@ -22,7 +22,7 @@ from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.new_server import NewServer, check_no_secret
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.doctor.here.store_look import look_into
-from mcp_auth_bridge.errors import BridgeError, ConfigError, shell_quoted
+from mcp_auth_bridge.errors import BridgeError, ConfigError, StoreError, shell_quoted
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import record_names
@@ -66,10 +66,12 @@ async def run(given: Input, context: Context) -> int:
 
 async def _tell_of_login_by_url(profile: Profile, context: Context) -> None:
     """Say that a login that was made by URL is not used under the name. The store must not ask the user for that."""
-    if not record_names(Folder(context.paths.records)):
-        return
-    seen = await look_into(context.store_access())
-    if str(profile.url) in login_urls(seen.keys):
+    try:
+        records = record_names(Folder(context.paths.records))
+    except StoreError:
+        return  # `login` reports it
+    keys = (await look_into(context.store_access())).keys if records else ()
+    if str(profile.url) in login_urls(keys):
         terminal.say(
             f"there is a login by URL to it, which is not used under a name: log in to {profile.name} once more"
         )
@@ -86,7 +88,7 @@ class ListedPreset(msgspec.Struct, frozen=True):
     url: str
     # "streamable-http" or "sse".
     transport: str
-    # What the server wants, in words.
+    # The credentials that the server wants, in words.
     wants: str
     # Where that is documented.
     source: str
@@ -152,7 +154,7 @@ def _show_block(server: NewServer, context: Context) -> None:
 
 
 def _tell(profile: Profile, context: Context, known: str) -> None:
-    """Say what is there now and what to do next. `known` is what is known about its needs, "" for nothing."""
+    """Tell the result and the next step. `known` is a sentence about the server's needs, "" for none."""
     terminal.say(f"{profile.name} is in {context.config.path}: {profile.url}")
     others = (other for other in context.config.profiles.values() if other.url == profile.url)
     if same := [other.name for other in others if other.name != profile.name]:

@@ -1,4 +1,4 @@
-"""The questions of `add` without arguments: the URL, the name, and what the server itself wants."""
+"""The questions of `add` without arguments: the URL, the name, and the server's own needs."""
 
 import msgspec
 
@@ -17,7 +17,7 @@ _EXAMPLE = "run: mcp-auth-bridge add acme https://mcp.acme.example/mcp"
 
 
 async def ask_for_server(context: Context) -> tuple[NewServer, Need] | None:
-    """The server that the user describes on the terminal, and what it said it wants; None if they leave.
+    """The server that the user describes on the terminal, and its need; None if they leave.
 
     Raises `ConfigError` without a terminal.
     """
@@ -60,7 +60,7 @@ async def _ask_for_credentials(server: NewServer, context: Context) -> tuple[New
     """`server`, with the header that it turns out to want, and its need."""
     if server.auth:
         return server, Need.UNKNOWN
-    terminal.say("asking the server what it wants …")
+    terminal.say("asking the server about its needs …")
     alone = config_file.parse(server_block(server.name, server.table()), context.config.path, context.config.store)
     needs = await ask_server(alone.profiles[server.name], context)
     terminal.say(f"{needs.need.value}{f' ({needs.detail})' if needs.detail else ''}")

@@ -47,7 +47,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 async def described_server(wish: Wish, context: Context) -> NewServer:
-    """The settings of the server that `wish` means. Raises `ConfigError`, and what fetching a description raises."""
+    """The settings of the server that `wish` means. Raises `ConfigError`, and the errors of fetching a description."""
     name, url, preset = _meant(wish)
     if wish.source:
         server = filled(await _read_description(wish.source), wish.values)

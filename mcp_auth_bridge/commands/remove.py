@@ -1,4 +1,4 @@
-"""`mcp-auth-bridge remove`: take a server out of the configuration file, and say what stays elsewhere."""
+"""`mcp-auth-bridge remove`: take a server out of the configuration file, and name the things that stay elsewhere."""
 
 import msgspec
 

@@ -10,6 +10,8 @@ from stored_login import log_in
 
 from mcp_auth_bridge.commands import add
 from mcp_auth_bridge.commands.described_server import Wish
+from mcp_auth_bridge.commands.server_needs import Need
+from mcp_auth_bridge.config.new_server import NewServer
 from mcp_auth_bridge.errors import ConfigError
 
 BLOCK = f'\n[servers.acme]\nurl = "{ACME}"\n'
@@ -205,6 +207,14 @@ def test_a_user_who_leaves_the_questions_adds_nothing(config, monkeypatch):
     assert config.run(add.run, add.Input()) == (0, "", [])
 
 
+def test_an_open_server_of_the_questions_is_not_said_to_need_a_login(config, monkeypatch):
+    async def ask_for_server(context):
+        return NewServer("acme", ACME), Need.NOTHING
+
+    monkeypatch.setattr(add, "ask_for_server", ask_for_server)
+    assert config.run(add.run, add.Input())[2][1].startswith("it needs no login; to try it")
+
+
 def test_a_login_by_url_is_not_used_under_the_name_and_that_is_said(config):
     key = config.folder / "sealing.key"
     key.touch(0o600)
@@ -215,3 +225,9 @@ def test_a_login_by_url_is_not_used_under_the_name_and_that_is_said(config):
         "there is a login by URL to it, which is not used under a name: log in to acme once more"
     )
     assert "login by URL" not in added(config, "other", "https://other.example/mcp")[2][-1]
+
+
+def test_a_store_that_is_open_to_others_is_no_failure_of_add(config):
+    (config.folder / "records").mkdir(mode=0o755)
+    (config.folder / "records" / "x").touch()
+    assert added(config, "acme", ACME)[0] == 0
