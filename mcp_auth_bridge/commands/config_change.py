@@ -42,7 +42,7 @@ def _write_schema(path: Path) -> None:
 
 
 def change_config(context: Context, name: str, edit: Callable[[str, Config], str]) -> Config:
-    """Replace the text of the configuration file by what `edit` makes of it, and return the new configuration.
+    """Let `edit` change the text of the configuration file, and return the new configuration.
 
     Only the server `name` may change. Raises `ConfigError`, and then the file is as before.
     """

@@ -35,7 +35,7 @@ def test_a_url_and_the_suggested_name_are_enough_for_a_login(told, config):
     said = told(ServerNeeds(Need.LOGIN, "at https://as.example"), f"{ACME}\n", "\n")
     assert "its name, which every command takes; press Enter for acme" in said
     assert "the server wants a login, and the bridge can do it (at https://as.example)" in said
-    assert said[-1] == "next, run: mcp-auth-bridge login acme"
+    assert said[-2] == "next, run: mcp-auth-bridge login acme"
     assert config.text.endswith(f'[servers.acme]\nurl = "{ACME}"\n')
 
 
@@ -43,6 +43,7 @@ def test_another_name_may_be_typed_until_it_is_one(told, config):
     said = told(ServerNeeds(Need.NOTHING), f"{ACME}\n", "my server\n", "work\n")
     assert "use letters, digits, '.', '_' and '-', no blanks" in said
     assert "the server serves everyone without a login" in said
+    assert "it needs no login; to try it, run: mcp-auth-bridge tools work" in said
     assert "[servers.work]" in config.text
 
 

@@ -7,7 +7,7 @@ import pytest
 from config_files import ACME, OTHERS
 from peers.scripted import CUT, REQUEST, Scripted, ok
 
-from mcp_auth_bridge.commands.described_server import Wish, described_server
+from mcp_auth_bridge.commands.described_server import Wish, _check_leads_outward, described_server
 from mcp_auth_bridge.config.new_server import NewServer
 from mcp_auth_bridge.errors import ConfigError
 
@@ -148,12 +148,14 @@ def test_a_command_line_that_means_no_server_is_refused_with_the_right_one(confi
     assert hint in error.hint
 
 
-def test_a_description_from_elsewhere_does_not_lead_to_this_machine(config):
-    from mcp_auth_bridge.catalogue.remote_server import RemoteServer
-    from mcp_auth_bridge.commands.described_server import _check_leads_outward
-    from mcp_auth_bridge.urls import Purpose, gate
+@pytest.mark.parametrize("url", ["http://localhost:9200/", "http://127.0.0.1/mcp", "http://[::1]:1/"])
+def test_a_description_from_elsewhere_does_not_lead_to_this_machine(url):
+    with pytest.raises(ConfigError, match="leads to a server on this machine") as refused:
+        _check_leads_outward(url, "https://evil.example/card")
+    assert "mcp-auth-bridge add NAME http://" in refused.value.hint
 
-    local = RemoteServer("x", "X", "http://localhost:9200/{path}")
-    with pytest.raises(ConfigError, match="leads to a server on this machine"):
-        _check_leads_outward(local, gate("https://evil.example/card", Purpose.SERVER))
-    _check_leads_outward(local, gate("http://127.0.0.1:1/card", Purpose.SERVER))
+
+def test_a_description_on_this_machine_may_lead_there():
+    _check_leads_outward("http://localhost:9200/", "http://127.0.0.1:1/card")
+    _check_leads_outward("http://localhost:9200/", "/home/mia/card.json")
+    _check_leads_outward("https://acme.example/", "https://acme.example/card")

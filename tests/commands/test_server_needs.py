@@ -1,4 +1,4 @@
-"""What a server wants is found out by asking it: the demo's server, an open one, one with a key, a silent one."""
+"""The needs of a server are found out by asking it: the demo's server, an open one, one with a key, a silent one."""
 
 import asyncio
 import os

@@ -53,7 +53,7 @@ def test_a_user_types_a_url_and_is_told_that_the_server_wants_a_login(desk):
             code, shown = await desk.type([(PLACE, f"{grants.resource}\n"), (NAME, "demo\n")], "add")
             assert code == 0, shown
             assert "the server wants a login, and the bridge can do it" in shown
-            assert shown.endswith("mcp-auth-bridge login demo\n")
+            assert "    mcp-auth-bridge login demo\n" in shown
             done = await desk.run("login", "demo", "--browser-command", CONSENT)
             assert done.returncode == 0, done.stderr
             assert (await desk.run("call", "demo", "whoami")).returncode in (0, 8)

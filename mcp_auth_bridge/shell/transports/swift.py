@@ -24,7 +24,6 @@ from mcp_auth_bridge.relay.http_semantics import (
     refusal_in_reply,
 )
 from mcp_auth_bridge.relay.sse import EventParser
-from mcp_auth_bridge.shell.net.response_parser import Head
 from mcp_auth_bridge.shell.transports.attempts import verdict_on
 from mcp_auth_bridge.shell.transports.messages import LARGEST, messages_in, parsed
 from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, Reading, ResponseFields
@@ -34,9 +33,6 @@ LARGEST_REQUEST = 64 * 1024
 """Bytes of a message that is sent at once: a larger one leaves in pieces, beside other work."""
 
 _LINES = 64  # line ends in a stream that is read without letting others have their turn
-_TOLD = {b"content-type": "content-type", b"set-cookie": "set-cookie", b"dpop-nonce": "dpop-nonce"}
-"""The headers of a success that matter."""
-
 _ERROR = b'"error"'
 _GO_ON: list[Message] = []
 """Stands for a response that is read elsewhere."""
@@ -78,8 +74,8 @@ class Swift:
         self._read = read
         # The request and its response. Set by `send`.
         self._sent: SentAtOnce
-        # The headers of the response that matter.
-        self._told: ResponseFields = {}
+        # The headers of the response.
+        self._head: ResponseFields = {}
         # Its verdict, None before its head has come.
         self._verdict: Verdict | None = None
         # Whether the response is not looked at any more: it was taken, a task goes on with it, or it is not wanted.
@@ -119,8 +115,8 @@ class Swift:
         if (head := begun.head) is None:
             return None if begun.waits else _GO_ON
         if (verdict := self._verdict) is None:
-            self._told = _told(head)
-            verdict = self._verdict = verdict_on(head.status, self._told, self._fields, self._message)
+            self._head = head.fields
+            verdict = self._verdict = verdict_on(head.status, head.fields, self._fields, self._message)
         if isinstance(verdict, Unauthorized | Failure):
             return _GO_ON
         self._course.alive()
@@ -152,7 +148,7 @@ class Swift:
 
     def _take(self, messages: list[Message]) -> None:
         self._is_over = True
-        self._sender.accepted(self._fields, self._message, self._told, self._verdict)
+        self._sender.accepted(self._fields, self._message, self._head, self._verdict)
         self._sender.over(self._message)
         self._sent.begun.release()  # before the messages are used, so that the next request can have the connection
         self._course.arrived(messages)
@@ -175,14 +171,6 @@ class Swift:
         self._is_over = True
         self._sender.over(self._message)
         self._sent.begun.abort()
-
-
-def _told(head: Head) -> ResponseFields:
-    told: dict[str, tuple[str, ...]] = {}
-    for raw, value in head.headers:
-        if (name := _TOLD.get(raw)) is not None:
-            told[name] = (*told.get(name, ()), value.decode("latin-1"))
-    return told
 
 
 def _streamed(body: bytes) -> list[Message]:
