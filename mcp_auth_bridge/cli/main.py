@@ -244,6 +244,8 @@ def _install(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.clients.entry_form import Scope
     from mcp_auth_bridge.commands import install
 
+    if arguments.migrate:
+        return _migrate(arguments)
     _check_client(arguments)
     if arguments.client is None and not arguments.all:
         return install.show_clients
@@ -256,6 +258,17 @@ def _install(arguments: argparse.Namespace) -> "Story":
         without_login=arguments.no_login,
     )
     return lambda context: install.run(given, context)
+
+
+def _migrate(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.clients.entry_form import Scope
+    from mcp_auth_bridge.commands import migrate
+
+    if arguments.server is not None:
+        raise ConfigError("--migrate converts all entries of a client", "leave the server out")
+    scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
+    given = migrate.Input(arguments.client, scope, dry_run=arguments.dry_run)
+    return lambda context: migrate.run(given, context)
 
 
 def _uninstall(arguments: argparse.Namespace) -> "Story":

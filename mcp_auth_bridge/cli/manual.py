@@ -231,7 +231,8 @@ this machine are listed."""
     example = """  mcp-auth-bridge install claude-code acme
   mcp-auth-bridge install cursor https://mcp.acme.example/mcp
   mcp-auth-bridge install kiro acme --dry-run
-  mcp-auth-bridge install --all acme"""
+  mcp-auth-bridge install --all acme
+  mcp-auth-bridge install --migrate --dry-run"""
     parser = options.add_command(commands, "install", text, example)
     parser.add_argument("client", metavar="CLIENT", nargs="?", help=options.CLIENT_HELP)
     parser.add_argument("server", metavar="NAME|URL", nargs="?", help=f"{options.TARGET_HELP} (default: the only one)")
@@ -239,6 +240,11 @@ this machine are listed."""
     parser.add_argument("--workspace", action="store_true", help="only in the project in this folder")
     parser.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     parser.add_argument("--replace", action="store_true", help="replace another server that has the same name there")
+    parser.add_argument(
+        "--migrate",
+        action="store_true",
+        help="convert entries of mcp-remote, mcp-proxy, fastmcp-remote, mcp-stdio and supergateway",
+    )
     parser.add_argument("--no-login", action="store_true", help="do not log in; the first tool call will ask for it")
     options.add_allow_http(parser)
 

@@ -15,6 +15,7 @@ from mcp_auth_bridge.clients.entry_form import Scope
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.commands import logout, uninstall
 from mcp_auth_bridge.commands.client_choice import shown
+from mcp_auth_bridge.commands.config_change import SCHEMA_FILE
 from mcp_auth_bridge.commands.registrations import end_unused_registrations, load_registrations
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.store import KeyringStoreSettings
@@ -94,7 +95,7 @@ async def _empty_keyring(context: Context) -> int:
 
 
 def _deleted(paths: Paths, config: Path) -> list[Path]:
-    return [paths.records, paths.locks, paths.memory, paths.log, config]
+    return [paths.records, paths.locks, paths.memory, paths.log, config, config.with_name(SCHEMA_FILE)]
 
 
 def _delete_files(context: Context) -> int:
