@@ -28,6 +28,7 @@ written: a value says where it is, as env:NAME, file:PATH, command:PROGRAM or ke
     )
     parser.add_argument("--preset", metavar="PRESET", help="a well-known server, as in the list of --search")
     parser.add_argument("--search", metavar="WORDS", help="list the well-known servers with these words, '' for all")
+    parser.add_argument("--json", action="store_true", help="with --search: print a JSON list of objects, for programs")
     parser.add_argument(
         "--from",
         metavar="FILE|URL",

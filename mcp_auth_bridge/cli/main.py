@@ -244,6 +244,8 @@ def _install(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.clients.entry_form import Scope
     from mcp_auth_bridge.commands import install
 
+    if arguments.migrate:
+        return _migrate(arguments)
     _check_client(arguments)
     if arguments.client is None and not arguments.all:
         return install.show_clients
@@ -258,16 +260,38 @@ def _install(arguments: argparse.Namespace) -> "Story":
     return lambda context: install.run(given, context)
 
 
+def _migrate(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.clients.entry_form import Scope
+    from mcp_auth_bridge.commands import migrate
+
+    if arguments.server is not None:
+        raise ConfigError("--migrate converts all entries of a client", "leave the server out")
+    scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
+    given = migrate.Input(arguments.client, scope, dry_run=arguments.dry_run)
+    return lambda context: migrate.run(given, context)
+
+
 def _uninstall(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.clients.entry_form import Scope
     from mcp_auth_bridge.commands import uninstall
 
+    if arguments.everything:
+        return _uninstall_everything(arguments)
     _check_client(arguments)
     if arguments.client is None and not arguments.all:
         raise ConfigError("no client was named", "name it, or give --all")
     scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
     given = uninstall.Input(arguments.client, arguments.server or "", (scope,))
     return lambda context: uninstall.run(given, context)
+
+
+def _uninstall_everything(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import uninstall_everything
+
+    if arguments.client is not None or arguments.all or arguments.workspace:
+        raise ConfigError("--everything leaves nothing to choose", "leave the rest out")
+    given = uninstall_everything.Input(agreed=arguments.yes)
+    return lambda context: uninstall_everything.run(given, context)
 
 
 def _check_client(arguments: argparse.Namespace) -> None:

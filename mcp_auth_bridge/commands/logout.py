@@ -11,7 +11,7 @@ from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands.registrations import forget_registration, is_used
 from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.machine import MachineSettings
-from mcp_auth_bridge.config.profile import ServerChoice
+from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.credentials.command_token import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.oauth.machine import revoke_session
@@ -33,6 +33,10 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, context: Context) -> int:
     if given.server is None:
         return await _log_out_everywhere(context)
+    if removed := await _removed_servers(given.server.target, context):
+        for profile in removed:
+            await _log_out(Bridge(profile, context))
+        return 0
     bridge = await find_bridge(given.server, context)
     forgotten = await _forget_command_tokens(bridge)
     if forgotten:
@@ -42,6 +46,14 @@ async def run(given: Input, context: Context) -> int:
     if not (await _log_out(bridge) or forgotten):
         terminal.say(f"there is no login to {bridge.profile.name}")
     return 0
+
+
+async def _removed_servers(name: str, context: Context) -> list[Profile]:
+    """The servers with a login that the configuration once had under `name`."""
+    if "://" in name or name in {*context.config.profiles, *context.config.broken}:
+        return []
+    keys = (await context.store_access().open_to_list()).keys()
+    return [profile for profile in profiles(keys, context) if profile.name == name]
 
 
 async def _log_out_everywhere(context: Context) -> int:

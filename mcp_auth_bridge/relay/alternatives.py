@@ -3,7 +3,7 @@
 A relay that is no longer in use stays for the calls that it still has under way.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 
 import msgspec
 
@@ -19,7 +19,6 @@ from mcp_auth_bridge.relay.base import (
     ToClient,
     ToServer,
     Wake,
-    collected,
 )
 from mcp_auth_bridge.relay.call_numbers import STREAM
 
@@ -29,7 +28,7 @@ class Alternatives:
 
     def __init__(self) -> None:
         # The relays that are in use or have calls under way.
-        self._relays: dict[int, Relay] = {}
+        self.by_number: dict[int, Relay] = {}
 
         # How many relays were added.
         self._added = 0
@@ -44,12 +43,9 @@ class Alternatives:
         self._questions: dict[Hashable, int] = {}
 
     def add(self, relay: Relay) -> int:
-        self._relays[self._added] = relay
+        self.by_number[self._added] = relay
         self._added += 1
         return self._added - 1
-
-    def __getitem__(self, number: int) -> Relay:
-        return self._relays[number]
 
     def addressee(self, message: Message, used: int) -> int:
         """The number of the relay that gets `message` from the client: `used`, unless it belongs to a request."""
@@ -72,13 +68,14 @@ class Alternatives:
     def retire(self, number: int) -> None:
         """Forget a relay that is no longer in use, unless it has calls under way or requests to answer."""
         if number not in self._makers.values() and number not in self._requests.values():
-            self._relays.pop(number, None)
+            self.by_number.pop(number, None)
             self._questions = {key: asker for key, asker in self._questions.items() if asker != number}
 
     def retire_others(self, used: int) -> None:
         """The same for all but the relay that is in use."""
-        for number in [number for number in self._relays if number != used]:
-            self.retire(number)
+        if len(self.by_number) > 1:
+            for number in [number for number in self.by_number if number != used]:
+                self.retire(number)
 
     def timer(self, timer: str, otherwise: int) -> tuple[int, str] | None:
         """The number of the relay that set `timer`, and its own name for it; None if that relay is forgotten.
@@ -88,26 +85,26 @@ class Alternatives:
         number, mark, name = timer.partition("/")
         if not mark or not number.isdigit():
             return otherwise, timer
-        return (int(number), name) if int(number) in self._relays else None
+        return (int(number), name) if int(number) in self.by_number else None
 
-    @collected
-    def noted(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
+    def noted(self, number: int, actions: Sequence[Action]) -> Sequence[Action]:
         """The `actions` of the relay `number`, whose calls and timers are noted as its own."""
+        noted = actions
         for action in actions:
-            if isinstance(action, ToServer):
+            if type(action) is ToServer:
                 self._makers[action.call] = number
-            elif isinstance(action, ToClient):
+            elif type(action) is ToClient:
                 self._note_message(number, action.message)
-            elif isinstance(action, Fail):
+            elif type(action) is Fail:
                 self._requests.pop(action.request.key, None)
-            elif isinstance(action, OpenStream):
+            elif type(action) is OpenStream:
                 self._makers[STREAM] = number
-            elif isinstance(action, Hangup):
+            elif type(action) is Hangup:
                 self._makers.pop(action.call, None)
-            elif isinstance(action, Wake):
-                yield msgspec.structs.replace(action, timer=f"{number}/{action.timer}")
-                continue
-            yield action
+            elif type(action) is Wake:
+                named = msgspec.structs.replace(action, timer=f"{number}/{action.timer}")
+                noted = [named if other is action else other for other in noted]
+        return noted
 
     def _note_message(self, number: int, message: Message) -> None:
         if message.kind is REPLY:

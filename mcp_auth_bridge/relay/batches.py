@@ -34,14 +34,12 @@ class Batches(Reviewing):
         self._initialize: Message | None = None
         self._negotiated = False
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is BATCH:
-            yield from self._split(message)
-            return
+            return self._split(message)
         if message.method == "initialize" and message.kind is REQUEST:
             self._initialize, self._negotiated = message, False
-        yield from self._review(self._inner.from_client(message))
+        return self._review(self._inner.from_client(message))
 
     @collected
     def _split(self, batch: Message) -> Iterator[Action]:
@@ -64,14 +62,14 @@ class Batches(Reviewing):
             raise Malformed(-32600, "the batch is empty")
         return parts
 
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
-        for action in actions:
-            if self._initialize is not None and isinstance(action, ToClient) and action.message.kind is REPLY:
-                self._note_revision(self._initialize, action.message)
-            yield action
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        if self._initialize is not None:
+            for action in actions:
+                if type(action) is ToClient and action.message.kind is REPLY:
+                    self._note_revision(action.message)
+        return actions
 
-    def _note_revision(self, initialize: Message, reply: Message) -> None:
-        if reply.key == initialize.key:
+    def _note_revision(self, reply: Message) -> None:
+        if self._initialize is not None and reply.key == self._initialize.key:
             self._initialize = None
             self._negotiated = replies.members(result_of(reply)).get("protocolVersion") == _REVISION

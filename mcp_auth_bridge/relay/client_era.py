@@ -11,9 +11,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from mcp_auth_bridge.errors import BridgeError, MethodUnknown
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.alternatives import Alternatives
-from mcp_auth_bridge.relay.base import REPLY, REQUEST, Action, Fail, Message, Relay, ToClient, collected
+from mcp_auth_bridge.relay.base import NOTHING, REPLY, REQUEST, Action, Fail, Message, Relay, ToClient, collected
 from mcp_auth_bridge.relay.era import DISCOVER
 from mcp_auth_bridge.relay.mcp_headers import version_of
+
+_OPENINGS = ("initialize", DISCOVER)
 
 
 class ClientEra:
@@ -23,59 +25,57 @@ class ClientEra:
         self._relays = Alternatives()
         self._legacy, self._modern = self._relays.add(legacy), self._relays.add(modern)
 
-        # The number of the relay in use, None before the client has shown its era.
-        self._used: int | None = None
+        # The number of the relay in use.
+        self._used = self._legacy
+
+        # Whether the client has shown its era.
+        self._is_recognised = False
 
         # The client's probes without a reply, by key.
         self._probes: dict[Hashable, Message] = {}
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        ended = NOTHING
         if message.kind is REQUEST:
-            yield from self._recognise(message)
+            if not self._is_recognised or message.method in _OPENINGS:
+                ended = self._recognise(message)
         elif self._probes and message.method == "notifications/cancelled":
             self._probes.pop(message.cancelled_key, None)
         confirms = message.method == "notifications/initialized"  # which only a session knows
-        number = self._relays.addressee(message, self._legacy if confirms else self._in_use)
-        yield from self._review(number, self._relays[number].from_client(message))
+        number = self._relays.addressee(message, self._legacy if confirms else self._used)
+        actions = self._review(number, self._relays.by_number[number].from_client(message))
+        return [*ended, *actions] if ended else actions
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        number = self._relays.maker(call, self._in_use)
-        yield from self._review(number, self._relays[number].from_server(call, message))
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        number = self._relays.maker(call, self._used)
+        return self._review(number, self._relays.by_number[number].from_server(call, message))
 
-    @collected
-    def alive(self, call: int) -> Iterator[Action]:
-        number = self._relays.maker(call, self._in_use)
-        yield from self._review(number, self._relays[number].alive(call))
+    def alive(self, call: int) -> Sequence[Action]:
+        number = self._relays.maker(call, self._used)
+        return self._review(number, self._relays.by_number[number].alive(call))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        number = self._relays.maker(call, self._in_use)
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
+        number = self._relays.maker(call, self._used)
         self._relays.ended(call)
-        yield from self._review(number, self._relays[number].ended(call, error))
+        return self._review(number, self._relays.by_number[number].ended(call, error))
 
-    @collected
-    def woke(self, timer: str) -> Iterator[Action]:
-        found = self._relays.timer(timer, self._in_use)
-        if found is not None:
-            number, name = found
-            yield from self._review(number, self._relays[number].woke(name))
+    def woke(self, timer: str) -> Sequence[Action]:
+        found = self._relays.timer(timer, self._used)
+        if found is None:
+            return NOTHING
+        number, name = found
+        return self._review(number, self._relays.by_number[number].woke(name))
 
-    @property
-    def _in_use(self) -> int:
-        return self._legacy if self._used is None else self._used
-
-    @collected
-    def _recognise(self, request: Message) -> Iterator[Action]:
+    def _recognise(self, request: Message) -> Sequence[Action]:
         if request.method == "initialize":
-            self._used = self._legacy
-            yield from self._end_probes()
-        elif request.method == DISCOVER:
-            self._used = self._modern
+            self._used, self._is_recognised = self._legacy, True
+            return self._end_probes()
+        if request.method == DISCOVER:
+            self._used, self._is_recognised = self._modern, True
             self._probes[request.key] = request
-        elif self._used is None and version_of(request):
-            self._used = self._modern
+        elif version_of(request):
+            self._used, self._is_recognised = self._modern, True
+        return NOTHING
 
     @collected
     def _end_probes(self) -> Iterator[Action]:
@@ -83,15 +83,14 @@ class ClientEra:
         for probe in probes.values():
             cancelled = replies.notification("notifications/cancelled", {"requestId": probe.key})
             number = self._relays.addressee(cancelled, self._modern)
-            yield from self._review(number, self._relays[number].from_client(cancelled))
+            yield from self._review(number, self._relays.by_number[number].from_client(cancelled))
             yield Fail(probe, MethodUnknown("the session starts with initialize"))
 
-    @collected
-    def _review(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
-        for action in self._relays.noted(number, actions):
-            if self._probes:
-                if isinstance(action, ToClient) and action.message.kind is REPLY:
+    def _review(self, number: int, actions: Sequence[Action]) -> Sequence[Action]:
+        if self._probes:
+            for action in actions:
+                if type(action) is ToClient and action.message.kind is REPLY:
                     self._probes.pop(action.message.key, None)
-                elif isinstance(action, Fail):
+                elif type(action) is Fail:
                     self._probes.pop(action.request.key, None)
-            yield action
+        return self._relays.noted(number, actions)

@@ -7,13 +7,13 @@ with the Python SDK 2.x can ask the client only there. The relay also asks a ser
 revision of the modern era, because that revision has no sessions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import REPLY, Action, Around, Hangup, Message, Relay, ToServer, Wake, collected
+from mcp_auth_bridge.relay.base import NOTHING, REPLY, Action, Around, Hangup, Message, Relay, ToServer, Wake
 from mcp_auth_bridge.relay.call_numbers import OWN, PROBES, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import DISCOVER, is_modern
@@ -49,57 +49,46 @@ class DualServer(Around):
         # Whether the server has been asked: it is asked once.
         self._asked = False
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         if call in PROBES:
-            if call == self._probe and message.kind is REPLY:
-                yield from self._answered(message)
-        elif not self._asked and call in OWN and _is_doubtful(message):
+            is_answer = call == self._probe and message.kind is REPLY
+            return self._answered(message) if is_answer else NOTHING
+        if not self._asked and call in OWN and _is_doubtful(message):
             self._asked, self._withheld = True, _Withheld(call, message)
-            yield from self._ask()
-        else:
-            yield from self._inner.from_server(call, message)
+            return self._ask()
+        return self._inner.from_server(call, message)
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         if call == self._probe:
-            yield from self._pass_on()
-        elif self._withheld is not None and call == self._withheld.call:
-            pass  # its reply has come
-        elif call not in PROBES:
-            yield from self._inner.ended(call, error)
+            return self._pass_on()
+        if call in PROBES or (self._withheld is not None and call == self._withheld.call):
+            return NOTHING  # the reply to that `initialize` has come
+        return self._inner.ended(call, error)
 
-    @collected
-    def woke(self, timer: str) -> Iterator[Action]:
+    def woke(self, timer: str) -> Sequence[Action]:
         if timer != _TIMER:
-            yield from self._inner.woke(timer)
-        elif self._withheld is not None:
-            yield Hangup(self._probe)
-            yield from self._pass_on()
+            return self._inner.woke(timer)
+        return [Hangup(self._probe), *self._pass_on()] if self._withheld is not None else NOTHING
 
-    @collected
-    def _ask(self) -> Iterator[Action]:
+    def _ask(self) -> Sequence[Action]:
         self._probe = self._numbers.take()
         discover = replies.request(DISCOVER, {"_meta": META}, -self._probe)
-        yield ToServer(self._probe, discover, standard_headers(discover))
-        yield Wake(_TIMER, PATIENCE)
+        return [ToServer(self._probe, discover, standard_headers(discover)), Wake(_TIMER, PATIENCE)]
 
-    @collected
-    def _answered(self, discovery: Message) -> Iterator[Action]:
+    def _answered(self, discovery: Message) -> Sequence[Action]:
         if self._withheld is None or not is_modern(discovery):
-            yield from self._pass_on()
-            return
+            return self._pass_on()
         withheld, self._withheld = self._withheld, None
         # The session fails all that waits for it, so that nothing stays behind in the legacy era.
         stateless = TheirProtocolError("the server keeps no legacy session, and speaks MCP 2026-07-28")
-        yield from self._inner.ended(withheld.call, stateless)
+        return self._inner.ended(withheld.call, stateless)
 
-    @collected
-    def _pass_on(self) -> Iterator[Action]:
-        if self._withheld is not None:
-            withheld, self._withheld = self._withheld, None
-            yield from self._inner.from_server(withheld.call, withheld.reply)
-            yield from self._inner.ended(withheld.call, None)
+    def _pass_on(self) -> Sequence[Action]:
+        if self._withheld is None:
+            return NOTHING
+        withheld, self._withheld = self._withheld, None
+        passed = self._inner.from_server(withheld.call, withheld.reply)
+        return [*passed, *self._inner.ended(withheld.call, None)]
 
 
 def _is_doubtful(reply: Message) -> bool:

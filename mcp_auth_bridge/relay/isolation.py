@@ -10,7 +10,6 @@ from collections.abc import Hashable, Iterator, Sequence
 from mcp_auth_bridge.errors import BridgeError, internal_error
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
-    NOTIFICATION,
     REPLY,
     REQUEST,
     Action,
@@ -70,90 +69,96 @@ class Isolation:
         # The faults that were reported.
         self._known: set[str] = set()
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
+        cancelled = None
         if message.kind is REQUEST:
             key = message.key
             self._open.setdefault(key, message)
             self._given_up.pop(key, None)
-        cancelled = self._take_cancelled(message)
+        elif message.method == _CANCELLED:
+            cancelled = self._take_cancelled(message)
         try:
-            yield from self._review(self._inner.from_client(message))
+            return self._review(self._inner.from_client(message))
         except Exception as bug:  # noqa: BLE001 - the purpose of this module
-            yield from self._report(error := internal_error(bug))
-            if message.kind is REQUEST:
-                yield from self._fail(message, error)
-            elif cancelled is not None:
-                self._never_answer(cancelled)
+            return self._fault_of_client(message, cancelled, bug)
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         try:
-            yield from self._review(self._inner.from_server(call, message))
+            return self._review(self._inner.from_server(call, message))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(error := internal_error(bug))
-            if message.kind is REPLY and call != STREAM:
-                yield from self._break_off(call, error)
+            return self._fault_of_server(call, message, bug)
 
-    @collected
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         try:
-            yield from self._review(self._inner.alive(call))
+            return self._review(self._inner.alive(call))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(internal_error(bug))
+            return self._report(internal_error(bug))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._running.discard(call)
         try:
-            yield from self._review(self._inner.ended(call, error))
+            actions = self._review(self._inner.ended(call, error))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(why := internal_error(bug))
-            yield from self._answer_ended(call, why)
-        if call not in self._calls:
-            return
-        key = self._calls[call]
-        if key in self._open:
-            self._unanswered.setdefault(key, set()).add(call)
-        else:
-            del self._calls[call]
+            why = internal_error(bug)
+            actions = [*self._report(why), *self._answer_ended(call, why)]
+        if call in self._calls:
+            key = self._calls[call]
+            if key in self._open:
+                self._unanswered.setdefault(key, set()).add(call)
+            else:
+                del self._calls[call]
+        return actions
+
+    def woke(self, timer: str) -> Sequence[Action]:
+        if timer == _TIMER:
+            return self._look_again()
+        try:
+            return self._review(self._inner.woke(timer))
+        except Exception as bug:  # noqa: BLE001 - as above
+            return [Wake(timer, _AGAIN), *self._report(internal_error(bug))]
 
     @collected
-    def woke(self, timer: str) -> Iterator[Action]:
-        if timer == _TIMER:
-            yield from self._look_again()
-            return
-        try:
-            yield from self._review(self._inner.woke(timer))
-        except Exception as bug:  # noqa: BLE001 - as above
-            yield Wake(timer, _AGAIN)
-            yield from self._report(internal_error(bug))
+    def _fault_of_client(self, message: Message, cancelled: Hashable | None, bug: Exception) -> Iterator[Action]:
+        """The relay has raised `bug` on a message of the client's, which has `cancelled` this request."""
+        yield from self._report(error := internal_error(bug))
+        if message.kind is REQUEST:
+            yield from self._fail(message, error)
+        elif cancelled is not None:
+            self._never_answer(cancelled)
+
+    @collected
+    def _fault_of_server(self, call: int, message: Message, bug: Exception) -> Iterator[Action]:
+        yield from self._report(error := internal_error(bug))
+        if message.kind is REPLY and call != STREAM:
+            yield from self._break_off(call, error)
 
     def _take_cancelled(self, message: Message) -> Hashable | None:
         """The key of the request that `message` cancels, None if it cancels none. `initialize` cannot be cancelled."""
-        if message.kind is not NOTIFICATION or message.method != _CANCELLED:
-            return None
         request = self._open.get(message.cancelled_key)
         if request is None or request.method == "initialize":
             return None
         self._close(request.key)
         return request.key
 
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """Note the `actions`. They are handed on without the replies to requests that have one already."""
+        reviewed = actions
         for action in actions:
-            if isinstance(action, ToServer):
-                self._note_call(action)
-            elif isinstance(action, ToClient):
-                if action.message.kind is REPLY and not self._is_first_reply(action.message.key):
-                    continue
-            elif isinstance(action, Fail):
-                if not self._is_first_failure(action.request):
-                    continue
-            elif isinstance(action, Hangup):
-                self._running.discard(action.call)
-                self._calls.pop(action.call, None)
-            yield action
+            if not self._passes(action):
+                reviewed = [other for other in reviewed if other is not action]
+        return reviewed
+
+    def _passes(self, action: Action) -> bool:
+        if type(action) is ToServer:
+            self._note_call(action)
+        elif type(action) is ToClient:
+            return action.message.kind is not REPLY or self._is_first_reply(action.message.key)
+        elif type(action) is Fail:
+            return self._is_first_failure(action.request)
+        elif type(action) is Hangup:
+            self._running.discard(action.call)
+            self._calls.pop(action.call, None)
+        return True
 
     def _note_call(self, action: ToServer) -> None:
         if action.message.kind is REQUEST:

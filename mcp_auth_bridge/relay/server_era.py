@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from mcp_auth_bridge.errors import BridgeError, EraRefused
 from mcp_auth_bridge.relay.alternatives import Alternatives
 from mcp_auth_bridge.relay.base import (
-    NOTIFICATION,
+    NOTHING,
     REPLY,
     REQUEST,
     Action,
@@ -75,51 +75,67 @@ class ServerEra:
         # The requests that were handed to the other era, each with the error from its first era.
         self._refused: dict[Hashable, tuple[Era, EraRefused]] = {}
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.method == "initialize" and message.kind is REQUEST:
-            if self._initialize is None or self._greeted:  # else the relay refuses it
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is REQUEST:
+            if message.method == "initialize" and (self._initialize is None or self._greeted):
+                # Else the relay refuses it.
                 self._initialize, self._initialized, self._greeted = message, None, False
-        elif message.method == _INITIALIZED and message.kind is NOTIFICATION:
+        elif message.method == _INITIALIZED:
             self._initialized = message
-        elif message.method == "notifications/cancelled" and message.kind is NOTIFICATION:
+        elif message.method == "notifications/cancelled":
             self._refused.pop(message.cancelled_key, None)
-        yield from self._hand(message)
+        return self._hand(message)
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         number = self._relays.maker(call, self._used)
-        if call in self._openings and message.kind is REPLY and number == self._used:
-            yield from self._opened(message)
-        yield from self._review(number, self._relays[number].from_server(call, message))
+        opens = call in self._openings and message.kind is REPLY and number == self._used
+        opened = self._opened(message) if opens else NOTHING
+        actions = self._review(number, self._relays.by_number[number].from_server(call, message))
+        return [*opened, *actions] if opened else actions
 
-    @collected
-    def alive(self, call: int) -> Iterator[Action]:
+    def alive(self, call: int) -> Sequence[Action]:
         number = self._relays.maker(call, self._used)
-        yield from self._review(number, self._relays[number].alive(call))
+        return self._review(number, self._relays.by_number[number].alive(call))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         number = self._relays.maker(call, self._used)
         self._relays.ended(call)
         self._openings.discard(call)
-        yield from self._review(number, self._relays[number].ended(call, error))
+        actions = self._review(number, self._relays.by_number[number].ended(call, error))
         self._relays.retire_others(self._used)
+        return actions
 
-    @collected
-    def woke(self, timer: str) -> Iterator[Action]:
+    def woke(self, timer: str) -> Sequence[Action]:
         found = self._relays.timer(timer, self._used)
-        if found is not None and (found[0] == self._used or found[1] != REOPEN):
-            number, name = found
-            yield from self._review(number, self._relays[number].woke(name))
+        if found is None or (found[0] != self._used and found[1] == REOPEN):
+            return NOTHING
+        number, name = found
+        return self._review(number, self._relays.by_number[number].woke(name))
+
+    def _review(self, number: int, actions: Sequence[Action]) -> Sequence[Action]:
+        noted = self._relays.noted(number, actions)
+        for action in actions:
+            if type(action) is ToServer:
+                if action.message.method in _OPENINGS and action.message.kind is REQUEST:
+                    self._openings.add(action.call)
+            elif type(action) is Fail or (
+                type(action) is ToClient and action.message.kind is REPLY and not self._is_settled
+            ):
+                return self._reviewed(number, noted)
+        return noted
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether each reply answers a request of the client's: no era has changed, and its session is open."""
+        is_open = self._greeted or self._initialize is None
+        return is_open and not (self._refused or self._repeated or self._passed_on)
 
     @collected
-    def _review(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
-        for action in self._relays.noted(number, actions):
+    def _reviewed(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
+        for action in actions:
             match action:
-                case ToServer(call=call, message=Message(kind=Kind.REQUEST, method=method)):
-                    if method in _OPENINGS:
-                        self._openings.add(call)
+                case ToServer(call=call, message=Message(kind=Kind.REQUEST, method=method)) if method in _OPENINGS:
+                    self._openings.add(call)
                     yield action
                 case Fail(request=request) if (number, request.key) in self._passed_on:
                     self._passed_on.discard((number, request.key))
@@ -136,21 +152,20 @@ class ServerEra:
                 case _:
                     yield action
 
-    @collected
-    def _unless_greeted(self, number: int, key: Hashable, action: Action) -> Iterator[Action]:
+    def _unless_greeted(self, number: int, key: Hashable, action: Action) -> Sequence[Action]:
         """`action`, which answers the request `key`; nothing if that is an `initialize` with a reply already."""
         if (number, key) in self._repeated:
             self._repeated.discard((number, key))
-            return
+            return NOTHING
         self._greeted = self._greeted or (self._initialize is not None and key == self._initialize.key)
-        yield action
+        return [action]
 
-    @collected
-    def _opened(self, reply: Message) -> Iterator[Action]:
+    def _opened(self, reply: Message) -> Sequence[Action]:
         """Remember the era in use if `reply`, to a request that opens it, is a result."""
-        if result_of(reply) is not None and self._remembered is not self._era:
-            self._remembered = self._era
-            yield Remember(ERA, remembered_as(self._era))
+        if result_of(reply) is None or self._remembered is self._era:
+            return NOTHING
+        self._remembered = self._era
+        return [Remember(ERA, remembered_as(self._era))]
 
     @collected
     def _refuse(self, number: int, request: Message, error: EraRefused) -> Iterator[Action]:
@@ -165,11 +180,10 @@ class ServerEra:
         if request.method != "initialize":
             yield from self._hand(request)
 
-    @collected
-    def _hand(self, message: Message) -> Iterator[Action]:
+    def _hand(self, message: Message) -> Sequence[Action]:
         """Give `message` to the relay in use, or to the one that has the request to which it belongs."""
         number = self._relays.addressee(message, self._used)
-        yield from self._review(number, self._relays[number].from_client(message))
+        return self._review(number, self._relays.by_number[number].from_client(message))
 
     @collected
     def _change(self, refused: Message) -> Iterator[Action]:

@@ -1,6 +1,6 @@
 """Bytes in any chunks → server-sent events (WHATWG HTML, "Server-sent events", section 9.2.6)."""
 
-from collections.abc import Iterator
+import re
 
 import msgspec
 
@@ -9,6 +9,11 @@ from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 
 _DATA = b"data: "
 _BOM = b"\xef\xbb\xbf"
+_CR, _LF, _NUL = b"\r\n\0"  # as numbers, which `in` finds without a detour
+
+# A whole event as nearly all servers write it. `.` takes a CR, too, because it is much faster than a set of characters:
+# one that does not stand at the end of its group ends a line, so the event has to be read line by line.
+_PLAIN = re.compile(rb"(?:id: ?(.*)\n)?(?:event: ?message\r?\n)?(?:id: ?(.*)\n)?data: ?(.*)\n\r?\n")
 
 
 class ServerSentEvent(msgspec.Struct, frozen=True):
@@ -24,6 +29,8 @@ class EventParser:
 
     `limit` is the largest event in bytes; a larger one raises `LimitExceeded`. A stream that continues another one
     begins with its `last_id`. An event that the end of the stream cuts off is discarded, as the specification demands.
+
+    Nearly all events are read whole, by one pattern. All others are read line by line, as are those that chunks cut.
     """
 
     def __init__(self, limit: int, last_id: bytes = b"") -> None:
@@ -63,35 +70,79 @@ class EventParser:
         # Whether the last line ended with CR, so that an LF at the start of the next chunk belongs to it.
         self._after_cr = False
 
+        # Whether nothing of an event has come since the last one.
+        self._fresh = True
+
     @property
     def kept(self) -> int:
         """The bytes of the event that has begun and not ended."""
         return self._size
 
-    def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
-        """The events that `chunk` completes."""
-        chunk = self._without_seams(chunk)
-        for line in chunk.splitlines(keepends=True):
-            if line[-1:] not in b"\r\n":
-                self._after_cr = False
-                self._keep(line)
-                continue
-            self._after_cr = line[-1:] == b"\r"
-            end = line.rstrip(b"\r\n")
-            self._count(end)
-            if self._in_data:
-                self._in_data = False
-                self._line.add(end)
-                self._add_data(self._line.take())
-            elif whole := self._completed(end):
-                self._field(whole)
-            else:
-                self.last_id = self._id
-                yield from self._dispatch()
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """The events that `chunk` completes. Of a chunk above the limit, those before the one that raises are lost."""
+        if self._after_cr or not self._begun:
+            chunk = self._without_seams(chunk)
+        events: list[ServerSentEvent] = []
+        at = 0
+        while at < len(chunk):
+            if self._fresh and len(chunk) <= self._limit:
+                at = self._plain_events(chunk, at, events)
+            at = self._next_event(chunk, at, events)
+        return events
+
+    def _plain_events(self, chunk: bytes, at: int, events: list[ServerSentEvent]) -> int:
+        """Read whole plain events from `at` on. The result is the position after them."""
+        while (found := _PLAIN.match(chunk, at)) is not None:
+            first, second, data = found.groups()
+            if _CR in data and _CR in (data := data[:-1]):
+                break
+            id_ = first if second is None else second
+            if id_ is not None:
+                id_ = id_.removesuffix(b"\r")
+                if _CR in id_ or _NUL in id_ or None not in (first, second):
+                    break
+                self.last_id = self._id = id_
+            events.append(ServerSentEvent(data, b"message", self.last_id))
+            at = found.end()
+        return at
+
+    def _next_event(self, chunk: bytes, at: int, events: list[ServerSentEvent]) -> int:
+        """Read lines from `at` to the end of an event, or of `chunk`. The result is the position after them."""
+        while at < len(chunk):
+            end = chunk.find(b"\n", at) + 1 or len(chunk)
+            piece = chunk[at:end]
+            for line in piece.splitlines(keepends=True) if _CR in piece else (piece,):
+                self._take(line, events)
+            at = end
+            if self._fresh:
+                break
+        return at
+
+    def _take(self, line: bytes, events: list[ServerSentEvent]) -> None:
+        """Read `line`, which has no end if the chunk ends within it."""
+        self._fresh = False
+        if line[-1] not in (_CR, _LF):
+            self._after_cr = False
+            self._keep(line)
+            return
+        self._after_cr = line[-1] == _CR
+        end = line.rstrip(b"\r\n")
+        self._count(end)
+        if self._in_data:
+            self._in_data = False
+            self._line.add(end)
+            self._add_data(self._line.take())
+        elif whole := self._completed(end):
+            self._field(whole)
+        else:
+            self.last_id = self._id
+            self._dispatch(events)
 
     def _without_seams(self, chunk: bytes) -> bytes:
         """`chunk` without a byte order mark at the start of the stream, and without the LF of a CRLF that was cut."""
-        if not self._begun:
+        if not self._begun and not self._start and chunk and chunk[0] != _BOM[0]:
+            self._begun = True  # nearly all streams
+        elif not self._begun:
             self._start += chunk
             if len(self._start) < len(_BOM) and _BOM.startswith(self._start):
                 return b""
@@ -148,10 +199,8 @@ class EventParser:
         self._data.add(b"\n")
         self._data.add(value)
 
-    def _dispatch(self) -> Iterator[ServerSentEvent]:
+    def _dispatch(self, events: list[ServerSentEvent]) -> None:
         data, type_ = self._data, self._type or b"message"
-        self._size, self._data, self._type = 0, None, b""
+        self._size, self._data, self._type, self._fresh = 0, None, b"", True
         if data is not None:
-            event = ServerSentEvent(data if isinstance(data, bytes) else data.take(), type_, self.last_id)
-            del data
-            yield event
+            events.append(ServerSentEvent(data if isinstance(data, bytes) else data.take(), type_, self.last_id))

@@ -43,7 +43,7 @@ def repr_of(relay, seen=None):
     """The names of all relays below `relay`."""
     seen = set() if seen is None else seen
     seen.add(type(relay).__name__)
-    relays = list(relay._relays._relays.values()) if hasattr(relay, "_relays") else []
+    relays = list(relay._relays.by_number.values()) if hasattr(relay, "_relays") else []
     for value in [*vars(relay).values(), *relays]:
         if hasattr(value, "from_client") and type(value).__name__ not in seen:
             repr_of(value, seen)

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from mcp_auth_bridge.catalogue.presets import PRESETS, find_preset, search_presets
+from mcp_auth_bridge.catalogue.presets import PRESETS, find_preset, is_known_as_open, search_presets
 from mcp_auth_bridge.catalogue.remote_server import filled
 from mcp_auth_bridge.config.config_file import NAME, parse
 from mcp_auth_bridge.config.config_text import server_block
@@ -65,3 +65,8 @@ def test_a_search_for_nothing_finds_everything_in_alphabetical_order():
     names = [preset.name for preset in search_presets("")]
     assert names == sorted(PRESETS)
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+
+
+@pytest.mark.parametrize(("name", "is_open"), [("microsoft-learn", True), ("linear", False)])
+def test_an_open_server_is_known_by_its_url(name, is_open):
+    assert is_known_as_open(PRESETS[name].remote.url) is is_open

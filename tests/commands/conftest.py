@@ -1,6 +1,7 @@
 """A login that moves from the machine `desk` to the machine `server`."""
 
 import pytest
+from config_files import ConfigFolder
 from moving import Machine
 
 from mcp_auth_bridge.stores import login_export
@@ -44,3 +45,8 @@ def exported(desk, file):
     desk.log_in()
     desk.export(file)
     return file
+
+
+@pytest.fixture
+def config(tmp_path, capsys):
+    return ConfigFolder(tmp_path, capsys)

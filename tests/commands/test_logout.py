@@ -111,6 +111,16 @@ def test_the_tokens_end_first_and_then_the_registration(story):
     story(test)
 
 
+def test_a_login_is_ended_by_the_name_that_the_configuration_no_longer_has(story):
+    async def test(machine):
+        machine.log_in("acme")
+        machine.answers(ok(), GONE)
+        assert await machine.log_out("acme") == (0, ["signed out of acme"])
+        assert machine.store.keys() == []
+
+    story(test)
+
+
 def test_a_server_that_cannot_revoke_leaves_tokens_that_work_and_that_is_said(story):
     async def test(machine):
         machine.configure("acme")

@@ -22,6 +22,7 @@ RUN_BY = {
         "where it is": (INSTALLING, "test_each_way_to_install_puts_the_command_where_the_readme_says"),
         "login": (STEPS, "test_a_login_and_an_entry_are_enough"),
         "entry": (STEPS, "test_a_login_and_an_entry_are_enough"),
+        "add": ("tests/e2e/test_add.py", "test_the_commands_of_the_readme_write_the_servers"),
         "configuration": (STEPS, "test_the_configuration_reaches_both_servers"),
     },
     "docs/architecture.md": {

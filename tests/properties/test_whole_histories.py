@@ -107,7 +107,7 @@ def layers(relay):
     yield relay
     inner = getattr(relay, "_inner", None)
     alternatives = getattr(relay, "_relays", None)
-    for part in [*([inner] if inner else []), *(alternatives._relays.values() if alternatives else [])]:
+    for part in [*([inner] if inner else []), *(alternatives.by_number.values() if alternatives else [])]:
         yield from layers(part)
 
 
@@ -353,7 +353,7 @@ def make_faulty(layer):
     if hasattr(layer, "_inner"):
         layer._inner = Faulty(layer._inner)
     if hasattr(layer, "_relays"):
-        relays = layer._relays._relays
+        relays = layer._relays.by_number
         relays.update({number: Faulty(relay) for number, relay in relays.items()})
     if hasattr(layer, "_build"):
         layer._build = {era: functools.partial(built_faulty, build) for era, build in layer._build.items()}

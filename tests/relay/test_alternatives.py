@@ -19,7 +19,7 @@ def two():
 
 def test_each_relay_is_found_by_its_number():
     relays, first, second = two()
-    assert relays[first] is not relays[second]
+    assert relays.by_number[first] is not relays.by_number[second]
 
 
 def test_a_call_belongs_to_the_relay_that_made_it_until_it_ends():
@@ -70,7 +70,7 @@ def test_a_retired_relay_stays_for_its_calls_and_is_forgotten_then():
     relays.ended(7)
     relays.retire(first)
     assert relays.timer(f"{first}/deadline", second) is None
-    assert relays[second]
+    assert relays.by_number[second]
 
 
 def test_the_others_are_forgotten_once_they_have_nothing_to_do():

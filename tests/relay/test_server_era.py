@@ -328,7 +328,7 @@ def test_nothing_is_kept_of_the_eras_that_a_server_has_had(end):
             stage.play.ended(call)
     assert len(stage.made) == 11
     assert sizes(stage.play.relay) == {"_build": 2}
-    assert sizes(stage.play.relay._relays) == {"_relays": 1}
+    assert sizes(stage.play.relay._relays) == {"by_number": 1}
 
 
 def test_a_call_that_is_hung_up_on_is_not_waited_for():

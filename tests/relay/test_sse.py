@@ -64,6 +64,30 @@ streams = st.builds(
     st.sampled_from([b"", b"data: cut", b"\r", b"\n"]),
 )
 
+# Events as nearly all servers write them, and events that differ from these in one place.
+ids = st.sampled_from([b"", b"id: 1", b"id:2", b"id: a b", b"id: \0", b"id: a\rb", b"id:  x", b"id"])
+types = st.sampled_from([b"", b"", b"event: message", b"event:message", b"event: ping", b"event: message "])
+contents = st.sampled_from(
+    [b"data: {}", b"data:{}", b"data:  x", b"data: ", b"data: a\rb", b"data: \xc3\xa9", b": ping"]
+)
+usual_events = st.builds(
+    lambda first, type_, second, content, end, last: (
+        b"".join(line + end for line in (first, type_, second, content) if line) + last
+    ),
+    ids,
+    types,
+    ids,
+    contents,
+    ends,
+    ends,
+)
+usual_streams = st.builds(
+    lambda before, events, tail: before + b"".join(events) + tail,
+    st.sampled_from([b"", b"", BOM, b"\n", b"retry: 7\n\n"]),
+    st.lists(usual_events, max_size=8),
+    st.sampled_from([b"", b"data: cut", b"data: cut\r\n"]),
+)
+
 
 @settings(max_examples=400)
 @given(streams, cuts)
@@ -74,6 +98,17 @@ def test_any_stream_in_any_chunks_is_read_as_the_specification_says(stream, wher
     assert parsed([stream]) == expected
     assert parsed([stream[at : at + 1] for at in range(len(stream))]) == expected
     assert parsed(cut(stream, where)) == expected
+
+
+@settings(max_examples=400)
+@given(usual_streams, cuts)
+@example(b"id: 1\nid: 2\ndata: x\n\n", [])
+@example(b"data: a\rb\n\n", [])
+@example(b"data: \rb\n\ndata: c\n\n", [])
+@example(b"id: 1\rdata: x\ndata: y\n\n", [])
+@example(b"data: a\n\nevent: message\ndata: b\n\n: ping\n\nid: 3\r\nevent: message\r\ndata: c\r\n\r\n", [4, 30])
+def test_the_usual_events_are_read_as_all_others_are(stream, where):
+    test_any_stream_in_any_chunks_is_read_as_the_specification_says.hypothesis.inner_test(stream, where)
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ class Story:
             wire = Pool(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
             remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials)
             relay = relay or LegacySession(Passthrough())
-            writer = StdoutWriter(self.client.outgoing)
-            self.runner = RelayRunner(relay, remote, writer, remember, refuse_to_sign_in)
+            self.writer = StdoutWriter(self.client.outgoing)
+            self.runner = RelayRunner(relay, remote, self.writer, remember, refuse_to_sign_in)
             self.running = asyncio.create_task(self.runner.run(Incoming(self.client.incoming)))
             try:
                 yield self
@@ -419,6 +419,41 @@ def test_a_client_that_does_not_read_gets_everything_later_and_others_are_served
             heard = [await bridge.client.hear() for _ in range(5)]
             assert sorted(value["id"] for value in heard) == [1, 2, 3, 4, 5]
             assert {value["result"] for value in heard} == {BIG}
+
+    told(tell)
+
+
+def test_a_client_that_does_not_read_the_answers_to_its_lines_has_to_wait_and_gets_all_of_them(story):
+    """Its lines wait in its pipe: memory is bounded, however much it sends."""
+
+    class Answering(Passthrough):
+        def from_client(self, asked):
+            return [ToClient(message(answer(int(asked.id), BIG)))]
+
+    async def tell():
+        async with story.relayed(Answering()) as bridge:
+            await bridge.client.say(*(request(number) for number in range(50)))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            put = bridge.writer._waiting_size + bridge.writer._begun_size
+            assert put <= 2 * len(BIG)
+            heard = [await bridge.client.hear() for _ in range(50)]
+            assert [value["id"] for value in heard] == list(range(50))
+
+    told(tell)
+
+
+def test_the_end_of_a_client_that_does_not_read_ends_the_bridge(story):
+    class Answering(Passthrough):
+        def from_client(self, asked):
+            return [ToClient(message(answer(int(asked.id), BIG)))]
+
+    async def tell():
+        async with story.relayed(Answering()) as bridge:
+            await bridge.client.say(*(request(number) for number in range(50)))
+            await asyncio.to_thread(os.read, bridge.client._stdout, 1)
+            bridge.client.go_deaf()
+            await bridge.ended()
 
     told(tell)
 

@@ -45,8 +45,9 @@ class StdoutWriter:
         # Whether the end of this round of the loop is awaited.
         self._gathering = False
 
-        # Set when there is no congestion.
-        self._room = asyncio.Event()
+        # Set when there is no congestion, and waited for when there is.
+        self._drained = asyncio.Event()
+        self._drained.set()
 
         # The error with which the client went.
         self._gone: OSError | None = None
@@ -67,7 +68,10 @@ class StdoutWriter:
 
         Raises `BrokenPipeError` when the client has closed its end.
         """
-        self._queue(raw)
+        if self._begun or self._waiting or self._gone:
+            self._queue(raw)
+        else:  # nearly always
+            self._begin(raw)
         if not self._blocked:
             self._flush()
             self._raise_if_gone()
@@ -92,8 +96,8 @@ class StdoutWriter:
     async def drained(self) -> None:
         """Wait until the writer is not congested. Raises `BrokenPipeError` when the client has closed its end."""
         if self.congested:
-            self._room.clear()
-            await self._room.wait()
+            self._drained.clear()
+            await self._drained.wait()
         self._raise_if_gone()
 
     def _raise_if_gone(self) -> None:
@@ -121,7 +125,7 @@ class StdoutWriter:
         try:
             while self._begun or self._waiting:
                 if not self._begun:
-                    self._begin()
+                    self._begin_waiting()
                 written = self._outlet.write(self._begun)
                 self._begun_size -= written
                 if self._begun_size:
@@ -133,16 +137,19 @@ class StdoutWriter:
                 self._begun.clear()
         except OSError as error:
             self._lose(error)
-        if not self.congested:
-            self._room.set()
+        if not (self._drained.is_set() or self.congested):
+            self._drained.set()
 
-    def _begin(self) -> None:
+    def _begin_waiting(self) -> None:
         while self._waiting and self._begun_size <= _GATHERED and len(self._begun) < MOST_PIECES - 1:
             raw = self._waiting.popleft()
             self._waiting_size -= len(raw)
-            pieces = self._encode(raw)
-            self._begun.extend(pieces)
-            self._begun_size += sum(map(len, pieces))
+            self._begin(raw)
+
+    def _begin(self, raw: bytes) -> None:
+        pieces = self._encode(raw)
+        self._begun += pieces
+        self._begun_size += sum(map(len, pieces))
 
     def _lose(self, error: OSError) -> None:
         self._gone = error
@@ -163,8 +170,8 @@ def _frame(raw: bytes) -> tuple[Piece, ...]:
 
 def _without(pieces: Sequence[Piece], count: int) -> list[Piece]:
     """`pieces` without their first `count` bytes, which are not all."""
-    for index, piece in enumerate(pieces):
-        if count < len(piece):
-            return [memoryview(piece)[count:], *pieces[index + 1 :]]
-        count -= len(piece)
-    return []
+    index = 0
+    while count >= len(pieces[index]):
+        count -= len(pieces[index])
+        index += 1
+    return [memoryview(pieces[index])[count:], *pieces[index + 1 :]]

@@ -33,7 +33,7 @@ def editor_command(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def _words(text: str, name: str) -> tuple[str, ...]:
     if Path(text).is_file():
-        return (text,)  # a path with blanks that nobody has put into quotation marks
+        return (text,)  # a path with blanks, without quotation marks
     try:
         words = shlex.split(text, posix=os.name != "nt")
     except ValueError:
@@ -61,11 +61,11 @@ def open_editor(editor: tuple[str, ...], path: Path, line: int) -> None:
     Meanwhile Ctrl-C belongs to the editor.
     """
     command = list(arguments_for(editor, path, line))
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A handler that does nothing, rather than SIG_IGN: a new program would inherit that.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         program = shutil.which(command[0]) or command[0]  # on Windows it may be a .cmd
-        restore = None if os.name == "nt" else _take_interrupts
-        status = subprocess.run([program, *command[1:]], check=False, preexec_fn=restore).returncode  # noqa: S603 - the user's own editor; no thread runs yet that the function could disturb
+        status = subprocess.run([program, *command[1:]], check=False).returncode  # noqa: S603 - the user's own editor
     except OSError as error:
         hint = "set the variable EDITOR to the command of your editor"
         raise ConfigError(f"the editor {quoted(editor[0])} cannot be run: {os_error_text(error)}", hint) from None
@@ -73,8 +73,3 @@ def open_editor(editor: tuple[str, ...], path: Path, line: int) -> None:
         signal.signal(signal.SIGINT, before)
     if status != 0:
         raise ConfigError(f"the editor {quoted(editor[0])} ended with status {status}", f"look at {path}")
-
-
-def _take_interrupts() -> None:
-    """Undo in the editor what the bridge ignores: an ignored signal stays ignored in a new program."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

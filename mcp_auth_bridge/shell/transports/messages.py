@@ -73,8 +73,8 @@ class EventReader:
         self._done = 0
         # The portions of a chunk that have yet to be parsed.
         self._portions: Iterator[bytes] = iter(())
-        # The events of the last portion that have yet to be asked for.
-        self._events: Iterator[ServerSentEvent] = iter(())
+        # The events of the last portion that have yet to be asked for, the last one first.
+        self._events: list[ServerSentEvent] = []
 
     async def next(self) -> ServerSentEvent | None:
         """The next event, None at the end of the stream. Raises as `StreamedResponse.chunks`, and `LimitExceeded`."""
@@ -82,14 +82,15 @@ class EventReader:
             if self._done:
                 done, self._done = self._done, 0
                 await self._slice.spend(done)
-            event = next(self._events, None)
-            if event is not None:
+            if self._events:
+                event = self._events.pop()  # no reference to it stays here
                 self._place.advance(event.id, self._parser.retry)
                 self._done = _EVENT
                 return event
             portion = next(self._portions, None)
             if portion is not None:
-                self._events = iter(self._parser.feed(portion))
+                self._events = self._parser.feed(portion)
+                self._events.reverse()
                 self._done = work_units(portion)
             elif not await self._receive():
                 return None

@@ -116,6 +116,21 @@ def test_a_terminal_and_a_file_are_polled(pair, tmp_path):
             outlet = open_outlet(file.fileno())
             assert isinstance(outlet, PolledOutlet)
             assert outlet.write([BIG, b"\n"]) == len(BIG) + 1
+            assert outlet.write([BIG]) == len(BIG)
+
+    told(story)
+
+
+@pytest.mark.parametrize("kind", ["own pipe", "polled pipe", "socket"])
+def test_no_byte_is_taken_without_room(kind, pair, monkeypatch):
+    if kind == "polled pipe":
+        monkeypatch.setattr(outlets, "_open_anew", lambda fd: False)
+
+    async def story():
+        outlet = open_outlet(pair(kind)[1])
+        while outlet.write([BIG]):
+            pass
+        assert outlet.write([b"x"]) == 0
 
     told(story)
 

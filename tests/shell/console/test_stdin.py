@@ -116,6 +116,8 @@ def test_to_resume_without_a_pause_or_twice_reads_nothing_twice(pipe, reader):
             await turns()
             taker.incoming.resume()
             taker.incoming.resume()
+            taker.incoming.pause()
+            taker.incoming.resume()
             await taker.some.wait()
         assert taker.taken == [b"a\n", b"b\n", b"c\n"]
         close(writing)

@@ -156,10 +156,8 @@ def test_more_small_messages_than_one_system_call_takes_arrive(pipe):
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("way", ["own description", "poll"], indirect=True)  # the thread has pieces of its own
 def test_a_large_message_is_in_memory_once_while_it_waits(pipe, way):
-    if way == "thread":
-        pytest.skip("the thread has pieces of its own")
-
     async def story():
         writer = StdoutWriter(pipe[1])
         writer.put(BIG)
@@ -171,10 +169,8 @@ def test_a_large_message_is_in_memory_once_while_it_waits(pipe, way):
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("way", ["own description"], indirect=True)  # others write in small steps or beside the loop
 def test_a_large_message_leaves_others_their_turn_although_the_client_reads(pipe, way):
-    if way != "own description":
-        pytest.skip("other ways write in small steps or beside the loop")
-
     async def story():
         writer = StdoutWriter(pipe[1])
         reading = asyncio.ensure_future(gather_lines(pipe[0], 1))
@@ -233,10 +229,9 @@ def test_a_client_that_has_gone_is_told_once_and_breaks_each_later_message(begun
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("way", ["own description", "poll"], indirect=True)  # the thread finds out later
 @pytest.mark.parametrize(("put", "size"), [("put", 2), ("put_soon", len(BIG))])
 def test_the_message_that_finds_the_client_gone_raises(put, size, pipe, way):
-    if way == "thread":
-        pytest.skip("the thread finds out later")
     reading, writing, close = pipe
 
     async def story():
