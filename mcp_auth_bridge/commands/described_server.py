@@ -18,6 +18,7 @@ from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.new_server import NewServer, name_for, with_authorization
 from mcp_auth_bridge.config.profile import parse_server_url
 from mcp_auth_bridge.errors import ConfigError, copyable_url, quoted, shell_quoted
+from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.files.user_file import read_user_file
 from mcp_auth_bridge.shell.net.network import Network
@@ -157,7 +158,17 @@ async def _read_description(source: str) -> RemoteServer:
         if other is not chosen:
             terminal.say(f"  it has another endpoint, which is not used: {other.url}")
     terminal.say("  whether it needs a login is for the server itself to say")
+    await _confirm()
     return chosen
+
+
+async def _confirm() -> None:
+    """Ask the user to agree, if there is one. Raises `ConfigError` unless they do."""
+    if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
+        return  # a script that names the document has agreed
+    terminal.say("add it? type y")
+    if (await read_typed_line()).strip().lower() not in ("y", "yes"):
+        raise ConfigError("nothing was added", "run it again and type y, or give the URL of the server itself")
 
 
 async def _endpoints(source: str) -> tuple[RemoteServer, ...]:

@@ -24,8 +24,9 @@ class Lines:
     def feed(self, chunk: bytes) -> list[bytes | Malformed]:
         """The lines that `chunk` completes. For a line that is too long there is one `Malformed`."""
         found: list[bytes | Malformed] = []
-        *complete, rest = chunk.split(b"\n")
-        for part in complete:
+        parts = chunk.split(b"\n")
+        rest = parts.pop()
+        for part in parts:
             if self._size:
                 self._add(part, found)
                 self._end(found)

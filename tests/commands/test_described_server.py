@@ -7,6 +7,7 @@ import pytest
 from config_files import ACME, OTHERS
 from peers.scripted import CUT, REQUEST, Scripted, ok
 
+from mcp_auth_bridge.commands import described_server as described_server_module
 from mcp_auth_bridge.commands.described_server import Wish, _check_leads_outward, described_server
 from mcp_auth_bridge.config.new_server import NewServer
 from mcp_auth_bridge.errors import ConfigError
@@ -99,6 +100,23 @@ def test_a_described_server_is_shown_and_its_texts_are_no_references(config, cap
     assert "it wants the header “X-Key” (secret)" in said
     assert "another endpoint, which is not used: https://acme.example/sse" in said
     assert "whether it needs a login is for the server itself to say" in said
+
+
+@pytest.mark.parametrize(("typed", "agrees"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False)])
+def test_a_user_at_a_terminal_agrees_before_a_description_is_used(config, monkeypatch, capsys, typed, agrees):
+    async def read_typed_line():
+        assert "describes “https://acme.example/sse” at https://acme.example/sse" in capsys.readouterr().err
+        return typed
+
+    monkeypatch.setattr(described_server_module, "read_typed_line", read_typed_line)
+    monkeypatch.setattr("mcp_auth_bridge.shell.console.terminal.is_interactive", lambda: True)
+    monkeypatch.setattr("mcp_auth_bridge.shell.console.terminal.stderr_is_terminal", lambda: True)
+    path = config.folder / "server.json"
+    path.write_text(json.dumps({"remotes": DOCUMENT["remotes"][:1]}))
+    if agrees:
+        assert meant(config, "mine", source=str(path)).name == "mine"
+    else:
+        assert refused(config, "mine", source=str(path)).message == "nothing was added"
 
 
 def test_a_description_without_streamable_http_gives_its_first_endpoint(config):

@@ -265,8 +265,6 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _wait_for_more(self) -> None:
         """Wait for bytes, or for the end. Raises the error of a response that cannot come any more."""
-        if self.failure is not None:
-            raise self.failure
         if self._malformed or self._is_http_2():
             raise self._error()
         if self._peer_state is states.OPEN:

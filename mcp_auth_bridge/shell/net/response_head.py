@@ -91,8 +91,7 @@ class Llhttp:
             self._feed_head(text, add)
         except HttpParserError:
             raise ResponseInvalid from None
-        self.on_header = _ignore
-        return fields
+        return dict(fields)  # trailers are added to the other one
 
     def body(self, data: bytes) -> list[bytes]:
         """The pieces of a chunked body in `data`. Raises `ResponseInvalid`.
@@ -125,10 +124,6 @@ class Llhttp:
 
     def on_message_complete(self) -> None:
         self.complete = True
-
-
-def _ignore(name: bytes, value: bytes) -> None:
-    pass
 
 
 def _plain_fields(head: bytes, first: dict[bytes, bytes]) -> dict[str, tuple[str, ...]] | None:

@@ -224,3 +224,14 @@ def test_chunks_have_a_reader_of_their_own_each_time_though_their_head_is_repeat
             b"" if method == "HEAD" else b"hello",
             True,
         )
+
+
+def test_bytes_of_a_body_that_were_received_elsewhere_count():
+    parser = ResponseParser()
+    parser.receive(OK + b"Content-Length: 5\r\n\r\nhe")
+    parser.head("POST")
+    assert parser.body() == [b"he"]
+    parser.skip(2)
+    assert (parser.to_come, parser.complete) == (1, False)
+    parser.skip(1)
+    assert parser.reusable
