@@ -18,10 +18,11 @@ from mcp_auth_bridge.clients.entries import Entry, read_entries
 from mcp_auth_bridge.clients.entry_form import Scope
 from mcp_auth_bridge.clients.entry_programs import OtherBridge, started
 from mcp_auth_bridge.clients.migration.conversion import Conversion, convert
-from mcp_auth_bridge.clients.migration.rivals import RIVALS
+from mcp_auth_bridge.clients.migration.rivals import MCP_REMOTE, RIVALS
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.commands.client_choice import paths_of, shown, target_named
 from mcp_auth_bridge.commands.config_change import change_config
+from mcp_auth_bridge.commands.take_over_login import take_over_login
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.config_text import server_block, with_server
@@ -115,7 +116,10 @@ async def _migrate(old: _Old, given: Input, context: Context) -> Context:
     await _keep_secrets(conversion)
     config = change_config(context, name, lambda text, config: _with(text, config, name, conversion))
     context = msgspec.structs.replace(context, config=config)
-    start = start_command(Bridge(config.profile(name), context))
+    bridge = Bridge(config.profile(name), context)
+    if rival is MCP_REMOTE:
+        await take_over_login(bridge, conversion)
+    start = start_command(bridge)
     change = plan_entry(_again(old), label, start, Clash.REPLACE)
     carry_out(change, given.scope, Receipts(context.paths.memory))
     terminal.say(f"  it now starts mcp-auth-bridge for {name}, which is in {shown(config.path)}")

@@ -94,8 +94,8 @@ def test_a_converted_entry_sends_the_server_what_the_old_one_sent(entry, server,
     network = {key: value for key, value in conversion.table.get("network", {}).items() if key not in elsewhere}
     table = {key: value for key, value in conversion.table.items() if key != "network"}
     block = server_block("acme", {**table, "url": url, **({"network": network} if network else {})})
-    variables = {name.upper().replace("-", "_"): secret.reveal() for name, secret in conversion.secrets.items()}
-    block = re.sub(r"keyring:([a-z-]+)", lambda found: f"env:{found[1].upper().replace('-', '_')}", block)
+    variables = {f"OF_{name.upper().replace('-', '_')}": secret.reveal() for name, secret in conversion.secrets.items()}
+    block = re.sub(r"keyring:([a-z-]+)", lambda found: f"env:OF_{found[1].upper().replace('-', '_')}", block)
     text = f'[store]\nkind = "memory"\n{block}'
     paths = paths_below(tmp_path)
     config = config_file.parse(text, paths.config)

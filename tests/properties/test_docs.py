@@ -60,6 +60,8 @@ def test_every_command_has_an_example_in_its_help(capsys):
         "secret",
         "logout",
         "status",
+        "install",
+        "uninstall",
         "doctor",
         "token",
         "tools",

@@ -31,6 +31,8 @@ class Conversion(msgspec.Struct, frozen=True):
     table: Mapping[str, Any]
     # The secrets that it names, by their names in the keyring.
     secrets: Mapping[str, Secret]
+    # All headers that the rival sends.
+    headers: Mapping[str, Secret]
     # What is left out, as sentences.
     left_out: tuple[str, ...]
     # Why it cannot be converted, as sentences; () if it can.
@@ -87,9 +89,12 @@ def convert(
     _apply_variables(rival, arguments, draft)
     _settle_transport(rival, draft)
     draft.left_out += [f"{word!r} is not an argument that {rival.name} takes" for word in places]
+    headers = {name: Secret(value) for name, value in draft.headers.items()}
     _add_credentials(draft)
     _check_machine(draft)
-    return Conversion(_table(draft), draft.secrets, tuple(draft.left_out), tuple(dict.fromkeys(draft.refusals)))
+    return Conversion(
+        _table(draft), draft.secrets, headers, tuple(draft.left_out), tuple(dict.fromkeys(draft.refusals))
+    )
 
 
 def _apply(rival: Rival, arguments: Sequence[str], draft: _Draft) -> Iterator[str]:

@@ -48,9 +48,6 @@ class Receipts:
     def find(self, path: Path, place: tuple[str, ...]) -> Receipt | None:
         return next((each for each in self.load() if (each.path, each.place) == (str(path), place)), None)
 
-    def of_file(self, path: Path) -> list[Receipt]:
-        return [each for each in self.load() if each.path == str(path)]
-
     def add(self, receipt: Receipt) -> None:
         """Add `receipt`, unless there is one for its entry: the first one knows what there was before. Raises
         `StoreError`.
