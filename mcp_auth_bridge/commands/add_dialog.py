@@ -66,7 +66,26 @@ async def _ask_for_credentials(server: NewServer, context: Context) -> tuple[New
     terminal.say(f"{needs.need.value}{f' ({needs.detail})' if needs.detail else ''}")
     if needs.need is Need.HEADER:
         server = await _ask_for_header(server, context)
+    if needs.need is Need.CLIENT:
+        server = await _ask_for_client(server, needs.issuer)
     return server, needs.need
+
+
+async def _ask_for_client(server: NewServer, issuer: str) -> NewServer:
+    """`server` with the client that the user has registered at `issuer`, if they have one."""
+    client_id = await _ask("the client id that you registered there (docs/providers.md); press Enter to leave it out")
+    if not client_id:
+        return server
+    auth = {"client_id": client_id, "issuer": issuer}
+    while True:
+        secret = await _ask("its secret, as keyring:NAME or env:NAME; press Enter if it has none")
+        wished = msgspec.structs.replace(server, auth={**auth, "client_secret": secret} if secret else auth)
+        try:
+            check_no_secret(wished)
+        except BridgeError as error:
+            terminal.report_error(error)
+        else:
+            return wished
 
 
 async def _ask_for_header(server: NewServer, context: Context) -> NewServer:

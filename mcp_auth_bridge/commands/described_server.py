@@ -18,6 +18,7 @@ from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.new_server import NewServer, name_for, with_authorization
 from mcp_auth_bridge.config.profile import parse_server_url
 from mcp_auth_bridge.errors import ConfigError, copyable_url, quoted, shell_quoted
+from mcp_auth_bridge.secret import describe, parse_reference
 from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.files.user_file import read_user_file
@@ -54,7 +55,7 @@ async def described_server(wish: Wish, context: Context) -> NewServer:
         server = filled(await _read_description(wish.source), wish.values)
         _check_leads_outward(server.url, wish.source)
     elif preset is not None:
-        _show_preset(preset)
+        _show_preset(preset, wish.values)
         server = filled(preset.remote, {**preset.references, **wish.values})
         server = msgspec.structs.replace(server, auth={**server.auth, **preset.auth})
     elif wish.values:
@@ -140,10 +141,17 @@ def _unused_name(suggested: str, url: Url, context: Context) -> str:
     return same[0] if same else suggested or name_for(url, {*config.profiles, *config.broken})
 
 
-def _show_preset(preset: Preset) -> None:
+def _show_preset(preset: Preset, values: Mapping[str, str]) -> None:
     terminal.say(f"{preset.remote.title} wants {preset.access.value} (source: {preset.source}, {preset.date})")
     if preset.note:
         terminal.say(preset.note)
+    for name, reference in preset.references.items():
+        if name not in values:  # an IDE that a dock starts has none of the terminal's variables
+            place = describe(parse_reference(reference, name))
+            terminal.say(
+                f"the {name} is read from {place}; to keep it in the OS keyring, run:"
+                f" mcp-auth-bridge secret {preset.name} and add --set {name}=keyring:{preset.name}"
+            )
 
 
 async def _read_description(source: str) -> RemoteServer:

@@ -19,16 +19,18 @@ class Need(enum.Enum):
 
     NOTHING = "the server serves everyone without a login"
     LOGIN = "the server wants a login, and the bridge can do it"
+    CLIENT = "the server wants a login with a client that you register yourself at its authorization server"
     HEADER = "the server refuses a client without credentials, and offers no login: it expects a header, such as a key"
     UNKNOWN = "the server did not tell its needs"
     SILENT = "the server could not be reached"
 
 
 class ServerNeeds(msgspec.Struct, frozen=True):
-    """The need, and details in words, "" for none."""
+    """The need, and details in words, "" for none. `issuer` is the authorization server, "" if there is none."""
 
     need: Need
     detail: str = ""
+    issuer: str = ""
 
 
 async def ask_server(profile: Profile, context: Context) -> ServerNeeds:
@@ -43,4 +45,6 @@ async def ask_server(profile: Profile, context: Context) -> ServerNeeds:
     found = await evidence.discovery()
     if found.server is None:
         return ServerNeeds(Need.HEADER, found.error.message if found.error is not None else "")
-    return ServerNeeds(Need.LOGIN, f"at {found.server.issuer}")
+    issuer = found.server.issuer
+    need = Need.CLIENT if found.server.registration_endpoint is None else Need.LOGIN
+    return ServerNeeds(need, f"at {issuer}", issuer)

@@ -2,8 +2,10 @@
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
+from preset_table import document
 
 from mcp_auth_bridge.catalogue.presets import PRESETS, find_preset, is_known_as_open, search_presets
 from mcp_auth_bridge.catalogue.remote_server import filled
@@ -14,6 +16,11 @@ from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.urls import Purpose, gate
 
 EVERY = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+
+
+def test_the_document_is_the_output_of_its_script():
+    path = Path(__file__).parents[2] / "docs" / "servers.md"
+    assert path.read_text() == document(), "uv run python tests/support/preset_table.py > docs/servers.md"
 
 
 def test_there_are_at_least_thirty():

@@ -74,6 +74,28 @@ def test_a_header_is_asked_for_until_it_holds_a_reference(told, config):
     assert 'headers = { X-Api-Key = "env:KEY" }' in config.text
 
 
+def test_a_client_of_one_s_own_is_asked_for_and_bound_to_the_issuer(told, config):
+    need = ServerNeeds(Need.CLIENT, "at https://as.example", "https://as.example")
+    said = told(need, f"{ACME}\n", "\n", "my-client\n", "canary-secret\n", "keyring:acme\n")
+    assert any("mcp-auth-bridge secret acme-client-secret" in line for line in said)
+    assert not any("canary" in line for line in said)
+    assert config.text.endswith(
+        'auth = { client_id = "my-client", issuer = "https://as.example", client_secret = "keyring:acme" }\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        (["\n"], f'url = "{ACME}"\n'),
+        (["my-client\n", "\n"], 'auth = { client_id = "my-client", issuer = "https://as.example" }\n'),
+    ],
+)
+def test_a_client_or_its_secret_may_be_left_out(told, config, typed, line):
+    told(ServerNeeds(Need.CLIENT, "", "https://as.example"), f"{ACME}\n", "\n", *typed)
+    assert config.text.endswith(line)
+
+
 def test_the_header_may_be_left_out(told, config):
     told(ServerNeeds(Need.HEADER), f"{ACME}\n", "\n", "\n")
     assert config.text.endswith(f'url = "{ACME}"\n')

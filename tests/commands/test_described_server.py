@@ -78,8 +78,11 @@ def test_a_preset_is_found_by_its_name_alone_and_under_another_name(config, caps
 
 def test_a_preset_with_a_key_names_a_variable_unless_the_user_says_where_the_key_is(config, capsys):
     assert meant(config, "github").auth == {"kind": "bearer", "token": "env:GITHUB_TOKEN"}
+    assert "mcp-auth-bridge secret github and add --set key=keyring:github" in capsys.readouterr().err
     assert meant(config, "github", values={"key": "keyring:gh"}).auth == {"kind": "bearer", "token": "keyring:gh"}
-    assert "a personal access token" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "a personal access token" in said
+    assert "mcp-auth-bridge secret" not in said
 
 
 def test_the_keys_of_a_preset_s_login_are_kept_beside_those_of_the_command_line(config):

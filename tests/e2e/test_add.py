@@ -39,6 +39,26 @@ def test_a_server_is_added_used_and_removed_without_a_trace(desk):
     asyncio.run(story())
 
 
+COMMANDS = (
+    *("status far", "tools far", "doctor far --json", "token far", "login far --no-browser", "logout far", "run far"),
+    *("call far nothing", "edit far", "install cursor far --no-login --dry-run", "uninstall --all far", "remove far"),
+)
+
+
+def test_every_command_takes_the_name(desk):
+    async def story():
+        desk.environment["EDITOR"] = "true"
+        async with Far() as far:
+            far.replies["tools/list"] = lambda message: far.result(message, {"tools": []})
+            assert (await desk.run("add", "far", far.url)).returncode == 0
+            for line in COMMANDS:
+                done = await desk.run(*line.split())
+                assert done.returncode != 2 or "far has no tool named" in done.stderr, (line, done.stderr)
+                assert "no server named" not in done.stderr
+
+    asyncio.run(story())
+
+
 def test_the_commands_of_the_readme_write_the_servers(desk):
     text = (Path(__file__).parents[2] / "README.md").read_text()
     for line in text.partition("<!-- add -->\n```sh\n")[2].partition("```")[0].splitlines():

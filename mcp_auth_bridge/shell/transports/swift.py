@@ -126,7 +126,7 @@ class Swift:
             # Messages that have come do not wait for the end of their stream.
             silent = isinstance(verdict, EventStream) and not begun.body_so_far
             return None if begun.waits and (silent or isinstance(verdict, SingleMessage)) else _GO_ON
-        if self._course.congested or _ERROR in body:
+        if self._course.congested or _ERROR in body or (isinstance(verdict, EventStream) and _is_dense(body)):
             return _GO_ON
         return self._messages(body)
 
@@ -173,8 +173,10 @@ class Swift:
         self._sent.begun.abort()
 
 
+def _is_dense(body: bytes) -> bool:
+    """Whether a stream has more lines than may be read without letting others have their turn."""
+    return body.count(b"\n") + body.count(b"\r") > _LINES
+
+
 def _streamed(body: bytes) -> list[Message]:
-    """The messages in a stream that has come whole; none if it has more lines than may be read at a stretch."""
-    if body.count(b"\n") + body.count(b"\r") > _LINES:
-        return []
     return [message for event in EventParser(LARGEST).feed(body) for message in messages_in(event)]
