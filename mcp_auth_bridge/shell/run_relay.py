@@ -278,17 +278,9 @@ class RelayRunner:
             self._over.set_exception(bug)
 
     def _send(self, number: int, message: Message, headers: Mapping[str, str]) -> None:
-        """Send `message` as the call `number`, at once if possible, else in a task."""
+        """Send `message` as the call `number`."""
         call = _Call(self, number, message)
-        try:
-            swift = self._remote.at_once(message, headers, call)
-        except Exception as bug:  # noqa: BLE001 - it costs this call, whose end the relay has to hear of
-            self.start(number, partial(_fail, bug))
-            return
-        if swift is not None:
-            self._calls[number] = swift
-        else:
-            self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
+        self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
 
     # The side of a call
 
@@ -303,9 +295,12 @@ class RelayRunner:
 
     def call_answered(self, call: int, messages: Iterable[Message]) -> None:
         """Relay all `messages` that came in return for `call`, and its end."""
+        under_way = self._calls[call]
         for message in messages:
             self._write_all(self._do_all(self._relay.from_server(call, message)))
-        self._calls.pop(call, None)
+            if self._calls.get(call) is not under_way:
+                return  # the relay has hung up
+        del self._calls[call]
         self._write_all(self._do_all(self._relay.ended(call, None)))
         self._note_end()
 
@@ -387,10 +382,6 @@ class RelayRunner:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _fail(bug: Exception) -> None:
-    raise bug
 
 
 def _log(action: Note | Report) -> None:
