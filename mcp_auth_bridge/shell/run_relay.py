@@ -278,9 +278,17 @@ class RelayRunner:
             self._over.set_exception(bug)
 
     def _send(self, number: int, message: Message, headers: Mapping[str, str]) -> None:
-        """Send `message` as the call `number`."""
+        """Send `message` as the call `number`, at once if possible, else in a task."""
         call = _Call(self, number, message)
-        self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
+        try:
+            swift = self._remote.at_once(message, headers, call)
+        except Exception as bug:  # noqa: BLE001 - it costs this call, whose end the relay has to hear of
+            self.start(number, partial(_fail, bug))
+            return
+        if swift is not None:
+            self._calls[number] = swift
+        else:
+            self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
 
     # The side of a call
 
@@ -382,6 +390,10 @@ class RelayRunner:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _fail(bug: Exception) -> None:
+    raise bug
 
 
 def _log(action: Note | Report) -> None:
