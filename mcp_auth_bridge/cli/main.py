@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         [Context], Coroutine[Any, Any, int]
     ]  # Any: what a coroutine yields is asyncio's business
 
-_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove")
+_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove", "completion")
 """The commands that look at the configuration file themselves: it may be wrong, and `--config` may name a new one."""
 
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
@@ -285,6 +285,12 @@ def _demo(arguments: argparse.Namespace) -> "Story":
     return lambda context: demo.run(demo.Input(unattended=arguments.no_browser), context)
 
 
+def _completion(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.cli import completion
+
+    return completion.story(arguments)
+
+
 def _server(arguments: argparse.Namespace) -> "ServerChoice":
     """The choice of a server on the command line. Not every command has every option."""
     from mcp_auth_bridge.config.profile import ServerChoice
@@ -327,5 +333,6 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "tools": _tools,
     "call": _call,
     "demo": _demo,
+    "completion": _completion,
 }
 """Builds the story of a command from its arguments, by the name of the command."""

@@ -311,6 +311,20 @@ def _add_demo(commands: "options.Commands") -> None:
     parser.add_argument("--no-browser", action="store_true", help="allow the login automatically, without your browser")
 
 
+def _add_completion(commands: "options.Commands") -> None:
+    text = """Print the script that lets a shell complete command lines of this program: bash, zsh or fish.
+
+It completes commands, options, clients, files, and the names of servers. No keyring is opened for them."""
+    example = """  eval "$(mcp-auth-bridge completion bash)"   # in ~/.bashrc
+  eval "$(mcp-auth-bridge completion zsh)"    # in ~/.zshrc, after compinit
+  mcp-auth-bridge completion fish | source    # in config.fish"""
+    parser = options.add_command(commands, "completion", text, example)
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    parser.add_argument(
+        "--line", action="store_true", help="for the script: read a command line from stdin, print what may come next"
+    )
+
+
 def _add_add(commands: "options.Commands") -> None:
     from mcp_auth_bridge.cli import configuration_manual  # `run` needs none of these
 
@@ -353,5 +367,6 @@ _COMMANDS: Mapping[str, Callable[["options.Commands"], None]] = {
     "tools": _add_tools,
     "call": _add_call,
     "demo": _add_demo,
+    "completion": _add_completion,
 }
 """Adds the parser of a command, by the name of the command, in the order of the help."""

@@ -22,7 +22,7 @@ from mcp_auth_bridge.commands.client_choice import found_targets, show_targets, 
 from mcp_auth_bridge.commands.ready_server import make_ready
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
-from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console import activity, terminal
 from mcp_auth_bridge.shell.files.receipts import Receipts
 
 
@@ -60,7 +60,12 @@ async def run(given: Input, context: Context) -> int:
     bridge = await find_bridge(choice, context)
     if not (given.dry_run or given.without_login):
         await make_ready(bridge, choice, context)
-    errors = [error for target in targets if (error := _install(given, target, bridge, system, context)) is not None]
+    errors = list[BridgeError]()
+    with activity.steps("clients", len(targets)) as advance:
+        for target in targets:
+            if (error := _install(given, target, bridge, system, context)) is not None:
+                errors.append(error)
+            advance()
     return errors[0].exit_code if errors else 0
 
 
