@@ -16,6 +16,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
 from mcp_auth_bridge.relay import login_offer, replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
     NOTIFICATION,
     REQUEST,
     Action,
@@ -135,6 +136,9 @@ class SigningIn(Reviewing):
         if timer == _TIMER:
             yield from self._tick()
         else:
+            if timer == AFTER_FAULT:
+                self._ticking = False
+                yield from self._start_clock()
             yield from self._review(self._inner.woke(timer))
 
     @collected
