@@ -209,6 +209,15 @@ Action: TypeAlias = (
 NOTHING: Sequence[Action] = ()
 """No action."""
 
+AFTER_FAULT = "after a fault"
+"""The timer that wakes every relay once one of them has raised an exception: the actions of that entry are lost.
+
+A relay that remembers that it has set a timer, or has sent a request of its own, sets or sends it again.
+"""
+
+FORGET_INITIALIZE = "forget initialize"
+"""The timer that wakes every relay once a fault has answered the client's `initialize`, which cannot be cancelled."""
+
 _Parameters = ParamSpec("_Parameters")
 
 

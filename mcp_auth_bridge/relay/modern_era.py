@@ -13,6 +13,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown, Overdue
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
     NOTIFICATION,
     REQUEST,
     Action,
@@ -90,6 +91,8 @@ class ModernEra(Reviewing):
             for request in [request for request in self._open.values() if request.method == DISCOVER]:
                 yield from self._silent(request)
         else:
+            if timer == AFTER_FAULT:
+                yield from (Wake(_SILENCE_TIMER, SILENCE), Wake(_UNFOUNDED_TIMER, _UNFOUNDED))
             yield from self._review(self._inner.woke(timer))
 
     @collected
