@@ -11,7 +11,7 @@ from mcp_auth_bridge.app.relay_stack import build_relay
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.relay.base import Fail, Hangup, Kind, SignIn, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import Fail, Hangup, Kind, Message, SignIn, ToClient, ToServer, Wake
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.urls import Purpose, gate
@@ -135,6 +135,12 @@ class World:
         self.wait(HOUR)
 
 
+def is_between(part):
+    """Whether `part` is not a relay and may hold one."""
+    in_room = type(part).__module__.startswith("mcp_auth_bridge.relay.")
+    return in_room and hasattr(part, "__dict__") and not isinstance(part, Message)
+
+
 def layers(relay, known=None):
     """All relays below `relay`, each once."""
     known = {} if known is None else known
@@ -143,7 +149,7 @@ def layers(relay, known=None):
             if all(hasattr(part, entry) for entry in ENTRIES) and id(part) not in known:
                 known[id(part)] = part
                 layers(part, known)
-            elif type(part).__name__ == "SessionCalls":  # a book between two relays
+            elif is_between(part) and id(part) not in known:
                 layers(part, known)
     return list(known.values())
 
