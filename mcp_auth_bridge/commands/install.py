@@ -79,6 +79,7 @@ def _install(given: Input, target: Target, bridge: Bridge, system: System, conte
         else:
             _carry_out(change, given.scope, context)
             _warn_of_variables(change, start, system)
+            _warn_of_spaces(change, start)
     except BridgeError as error:
         terminal.report_error(error)
         if isinstance(error, ByHand):
@@ -118,4 +119,13 @@ def _warn_of_variables(change: Change, start: StartCommand, system: System) -> N
         terminal.say(
             f"  warning: {client.name} does not pass the variable {variable} of your shell on; keep its value in the"
             f" keyring (mcp-auth-bridge secret {secret}), and write keyring:{secret} in config.toml"
+        )
+
+
+def _warn_of_spaces(change: Change, start: StartCommand) -> None:
+    """Say that an argument may be split: Cursor, Codex and Claude Desktop do that on Windows (mcp-remote, README)."""
+    if spaced := [word for word in start.argv[1:] if " " in word]:
+        terminal.say(
+            f"  warning: {printable(spaced[0])} has a space, at which {change.at.target.client.name} may split it;"
+            " use a path without one"
         )

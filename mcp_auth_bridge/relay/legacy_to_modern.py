@@ -43,6 +43,8 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    FORGET_INITIALIZE,
     REQUEST,
     Action,
     Fail,
@@ -134,6 +136,10 @@ class LegacyToModern(Reviewing):
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is _State.CLOSED:
             self._pauses.attempt()
+            yield from self._open()
+        elif timer == FORGET_INITIALIZE:
+            self._initialize = None
+        elif timer == AFTER_FAULT and self._state is _State.OPENING:
             yield from self._open()
         yield from self._review(self._inner.woke(timer))
 

@@ -25,6 +25,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    FORGET_INITIALIZE,
     NOTIFICATION,
     REPLY,
     REQUEST,
@@ -95,6 +97,14 @@ class ModernToLegacy(Reviewing):
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         self._initializing.pop(call, None)
         yield from self._review(self._inner.ended(call, error))
+
+    @collected
+    def woke(self, timer: str) -> Iterator[Action]:
+        yield from self._review(self._inner.woke(timer))
+        if timer == AFTER_FAULT and self._opening is not None:
+            opening, self._opening = self._opening, None
+            yield from self._review(self._inner.woke(FORGET_INITIALIZE))
+            yield from self._open_session(opening)
 
     @collected
     def _request(self, request: Message) -> Iterator[Action]:
