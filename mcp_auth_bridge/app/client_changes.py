@@ -21,7 +21,9 @@ def carry_out(change: Change, scope: Scope, receipts: Receipts) -> None:
     except ConfigError as error:
         raise ByHand(error.message, error.hint, change.snippet) from None
     made = tuple(map(str, folders))
-    receipts.add(Receipt(str(content.path), change.place, change.edited.undo, content.data is None, made))
+    receipts.add(
+        Receipt(str(content.path), change.at.target.key, change.place, change.edited.undo, content.data is None, made)
+    )
 
 
 def take_out(found: Found, at: TargetFile, receipts: Receipts) -> None:

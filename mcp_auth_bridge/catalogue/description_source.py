@@ -1,4 +1,4 @@
-"""Fetches the description of a server. The user names the URL; what is found there decides nothing by itself."""
+"""Fetches the description of a server. The user names the URL, and is shown the result before it is used."""
 
 from mcp_auth_bridge.catalogue.remote_server import RemoteServer
 from mcp_auth_bridge.catalogue.server_description import LIMIT, parse_description
@@ -10,7 +10,7 @@ _ACCEPT = "application/mcp-server-card+json, application/json"
 
 
 def fetch_description(url: Url) -> Flow[tuple[RemoteServer, ...]]:
-    """The endpoints that the document at `url` describes. Raises `ConfigError`, and what `Fetch` raises."""
+    """The endpoints that the document at `url` describes. Raises `ConfigError`, and the errors of `Fetch`."""
     response = yield from ask(Fetch(url, headers={"accept": _ACCEPT}))
     if response.status != 200:
         raise ConfigError(

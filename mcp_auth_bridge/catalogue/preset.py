@@ -1,4 +1,4 @@
-"""A well-known remote server: what `add NAME` writes for it, and where that is documented."""
+"""A well-known remote server: the settings that `add NAME` writes for it, and the page that documents them."""
 
 import enum
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from mcp_auth_bridge.catalogue.remote_server import HeaderTemplate, RemoteServer
 
 
 class Access(enum.Enum):
-    """What the server wants of its user."""
+    """The credentials that a server wants of its user."""
 
-    OPEN = "nothing"
+    OPEN = "no login and no key"
     LOGIN = "a login in the browser"
     KEY = "a key"
     OWN_CLIENT = "a login with a client that you register yourself"
@@ -22,13 +22,13 @@ class Preset(msgspec.Struct, frozen=True):
 
     # Its endpoint; `remote.name` is the name that `add` takes.
     remote: RemoteServer
-    # What it wants of its user.
+    # The credentials that it wants.
     access: Access
     # The page or repository that names the URL and the way to authenticate.
     source: str
     # The date of that page or revision, or of the day on which it was read: YYYY-MM-DD.
     date: str
-    # What the user has to know, "" for nothing.
+    # A sentence that the user has to know, "" for none.
     note: str = ""
     # The reference of each secret variable, if the user gives none.
     references: Mapping[str, str] = {}

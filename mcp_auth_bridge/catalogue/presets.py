@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.catalogue.developer_presets import DEVELOPER_PRESETS
 from mcp_auth_bridge.catalogue.office_presets import OFFICE_PRESETS
-from mcp_auth_bridge.catalogue.preset import Preset
+from mcp_auth_bridge.catalogue.preset import Access, Preset
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, quoted
 
@@ -32,3 +32,8 @@ def search_presets(words: str) -> Sequence[Preset]:
         for each in PRESETS.values()
         if all(part in f"{each.name} {each.remote.title} {each.remote.url}".lower() for part in parts)
     ]
+
+
+def is_known_as_open(url: str) -> bool:
+    """Whether a preset says that the server at `url` wants no login and no key."""
+    return any(each.remote.url == url and each.access is Access.OPEN for each in PRESETS.values())

@@ -28,6 +28,7 @@ written: a value says where it is, as env:NAME, file:PATH, command:PROGRAM or ke
     )
     parser.add_argument("--preset", metavar="PRESET", help="a well-known server, as in the list of --search")
     parser.add_argument("--search", metavar="WORDS", help="list the well-known servers with these words, '' for all")
+    parser.add_argument("--json", action="store_true", help="with --search: print a JSON list of objects, for programs")
     parser.add_argument(
         "--from",
         metavar="FILE|URL",
@@ -71,7 +72,7 @@ def add_remove(commands: "options.Commands") -> None:
 
 A login, secrets and entries of IDEs stay; the command says which, and how to remove them."""
     parser = options.add_command(commands, "remove", text, "  mcp-auth-bridge remove acme")
-    parser.add_argument("name", metavar="NAME", help="a server in the configuration")
+    parser.add_argument("name", metavar="SERVER", help="a server in the configuration")
 
 
 def add_edit(commands: "options.Commands") -> None:
@@ -81,4 +82,4 @@ A mistake is shown with its line, and the file opens there again. Your text is k
     example = """  mcp-auth-bridge edit
   EDITOR='code --wait' mcp-auth-bridge edit acme"""
     parser = options.add_command(commands, "edit", text, example)
-    parser.add_argument("name", metavar="NAME", nargs="?", help="begin at this server")
+    parser.add_argument("name", metavar="SERVER", nargs="?", help="begin at this server")

@@ -29,7 +29,9 @@ def _add(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Story":
     from mcp_auth_bridge.commands import add as command
 
     if arguments.search is not None:
-        return lambda context: command.run(command.Input(search=arguments.search), context)
+        return lambda context: command.run(command.Input(None, arguments.search, arguments.json), context)
+    if arguments.json:
+        raise ConfigError("--json goes with --search", "leave it out")
     if not (arguments.words or arguments.preset or arguments.source):
         _check_nothing_else(arguments)
         return lambda context: command.run(command.Input(), context)

@@ -53,6 +53,8 @@ class OtherBridge(msgspec.Struct, frozen=True):
     program: str
     # The first URL among its arguments, "" if there is none.
     url: str
+    # All its arguments, in which there may be secrets.
+    arguments: tuple[str, ...] = ()
 
 
 def started(argv: Sequence[str]) -> BridgeStart | OtherBridge | None:
@@ -71,7 +73,7 @@ def started(argv: Sequence[str]) -> BridgeStart | OtherBridge | None:
     if program == NAME:
         return _command(after, downloads=downloads)
     url = next((word for word in after if re.match("https?://", word)), "")
-    return OtherBridge(program, url) if program else None
+    return OtherBridge(program, url, after) if program else None
 
 
 def base_name(command: str) -> str:

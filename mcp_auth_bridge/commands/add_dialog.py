@@ -1,4 +1,4 @@
-"""The questions of `add` without arguments: the URL, the name, and what the server itself wants."""
+"""The questions of `add` without arguments: the URL, the name, and the server's own needs."""
 
 import msgspec
 
@@ -16,8 +16,11 @@ from mcp_auth_bridge.shell.console import terminal
 _EXAMPLE = "run: mcp-auth-bridge add acme https://mcp.acme.example/mcp"
 
 
-async def ask_for_server(context: Context) -> NewServer | None:
-    """The server that the user describes on the terminal; None if they leave. Raises `ConfigError` without one."""
+async def ask_for_server(context: Context) -> tuple[NewServer, Need] | None:
+    """The server that the user describes on the terminal, and its need; None if they leave.
+
+    Raises `ConfigError` without a terminal.
+    """
     if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
         raise ConfigError("a URL or the name of a preset is missing, and there is no terminal to ask on", _EXAMPLE)
     server = await _ask_for_place(context)
@@ -53,15 +56,36 @@ async def _ask_for_name(server: NewServer) -> NewServer:
         terminal.say("use letters, digits, '.', '_' and '-', no blanks")
 
 
-async def _ask_for_credentials(server: NewServer, context: Context) -> NewServer:
-    """`server`, with the header that it turns out to want."""
+async def _ask_for_credentials(server: NewServer, context: Context) -> tuple[NewServer, Need]:
+    """`server`, with the header that it turns out to want, and its need."""
     if server.auth:
-        return server
-    terminal.say("asking the server what it wants …")
+        return server, Need.UNKNOWN
+    terminal.say("asking the server about its needs …")
     alone = config_file.parse(server_block(server.name, server.table()), context.config.path, context.config.store)
     needs = await ask_server(alone.profiles[server.name], context)
     terminal.say(f"{needs.need.value}{f' ({needs.detail})' if needs.detail else ''}")
-    return await _ask_for_header(server, context) if needs.need is Need.HEADER else server
+    if needs.need is Need.HEADER:
+        server = await _ask_for_header(server, context)
+    if needs.need is Need.CLIENT:
+        server = await _ask_for_client(server, needs.issuer)
+    return server, needs.need
+
+
+async def _ask_for_client(server: NewServer, issuer: str) -> NewServer:
+    """`server` with the client that the user has registered at `issuer`, if they have one."""
+    client_id = await _ask("the client id that you registered there (docs/providers.md); press Enter to leave it out")
+    if not client_id:
+        return server
+    auth = {"client_id": client_id, "issuer": issuer}
+    while True:
+        secret = await _ask("its secret, as keyring:NAME or env:NAME; press Enter if it has none")
+        wished = msgspec.structs.replace(server, auth={**auth, "client_secret": secret} if secret else auth)
+        try:
+            check_no_secret(wished)
+        except BridgeError as error:
+            terminal.report_error(error)
+        else:
+            return wished
 
 
 async def _ask_for_header(server: NewServer, context: Context) -> NewServer:

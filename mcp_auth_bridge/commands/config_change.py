@@ -11,8 +11,8 @@ from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.user_file import UserFile, make_folder, read_user_file, replace_user_file
 
-_SCHEMA_FILE = "mcp-auth-bridge.schema.json"
-_SCHEMA_LINE = f"#:schema ./{_SCHEMA_FILE}"
+SCHEMA_FILE = "mcp-auth-bridge.schema.json"
+_SCHEMA_LINE = f"#:schema ./{SCHEMA_FILE}"
 """The directive of Taplo and Even Better TOML; its path is relative to the file (taplo,
 site/configuration/directives.md, 2026-03-11).
 """
@@ -36,13 +36,13 @@ def _write_schema(path: Path) -> None:
     with contextlib.suppress(ConfigError):
         if not read_user_file(path).text.startswith(_SCHEMA_LINE):
             return
-        before = read_user_file(path.with_name(_SCHEMA_FILE))
+        before = read_user_file(path.with_name(SCHEMA_FILE))
         if before.text != schema_text():
             replace_user_file(before, schema_text())
 
 
 def change_config(context: Context, name: str, edit: Callable[[str, Config], str]) -> Config:
-    """Replace the text of the configuration file by what `edit` makes of it, and return the new configuration.
+    """Let `edit` change the text of the configuration file, and return the new configuration.
 
     Only the server `name` may change. Raises `ConfigError`, and then the file is as before.
     """

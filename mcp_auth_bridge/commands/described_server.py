@@ -17,7 +17,9 @@ from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.new_server import NewServer, name_for, with_authorization
 from mcp_auth_bridge.config.profile import parse_server_url
-from mcp_auth_bridge.errors import ConfigError, quoted, shell_quoted
+from mcp_auth_bridge.errors import ConfigError, copyable_url, quoted, shell_quoted
+from mcp_auth_bridge.secret import describe, parse_reference
+from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.files.user_file import read_user_file
 from mcp_auth_bridge.shell.net.network import Network
@@ -47,13 +49,13 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 async def described_server(wish: Wish, context: Context) -> NewServer:
-    """The settings of the server that `wish` means. Raises `ConfigError`, and what fetching a description raises."""
+    """The settings of the server that `wish` means. Raises `ConfigError`, and the errors of fetching a description."""
     name, url, preset = _meant(wish)
     if wish.source:
-        remote = await _read_description(wish.source)
-        server = filled(remote, wish.values)
+        server = filled(await _read_description(wish.source), wish.values)
+        _check_leads_outward(server.url, wish.source)
     elif preset is not None:
-        _show_preset(preset)
+        _show_preset(preset, wish.values)
         server = filled(preset.remote, {**preset.references, **wish.values})
         server = msgspec.structs.replace(server, auth={**server.auth, **preset.auth})
     elif wish.values:
@@ -139,10 +141,17 @@ def _unused_name(suggested: str, url: Url, context: Context) -> str:
     return same[0] if same else suggested or name_for(url, {*config.profiles, *config.broken})
 
 
-def _show_preset(preset: Preset) -> None:
+def _show_preset(preset: Preset, values: Mapping[str, str]) -> None:
     terminal.say(f"{preset.remote.title} wants {preset.access.value} (source: {preset.source}, {preset.date})")
     if preset.note:
         terminal.say(preset.note)
+    for name, reference in preset.references.items():
+        if name not in values:  # an IDE that a dock starts has none of the terminal's variables
+            place = describe(parse_reference(reference, name))
+            terminal.say(
+                f"the {name} is read from {place}; to keep it in the OS keyring, run:"
+                f" mcp-auth-bridge secret {preset.name} and add --set {name}=keyring:{preset.name}"
+            )
 
 
 async def _read_description(source: str) -> RemoteServer:
@@ -157,7 +166,17 @@ async def _read_description(source: str) -> RemoteServer:
         if other is not chosen:
             terminal.say(f"  it has another endpoint, which is not used: {other.url}")
     terminal.say("  whether it needs a login is for the server itself to say")
+    await _confirm()
     return chosen
+
+
+async def _confirm() -> None:
+    """Ask the user to agree, if there is one. Raises `ConfigError` unless they do."""
+    if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
+        return  # a script that names the document has agreed
+    terminal.say("add it? type y")
+    if (await read_typed_line()).strip().lower() not in ("y", "yes"):
+        raise ConfigError("nothing was added", "run it again and type y, or give the URL of the server itself")
 
 
 async def _endpoints(source: str) -> tuple[RemoteServer, ...]:
@@ -167,17 +186,15 @@ async def _endpoints(source: str) -> tuple[RemoteServer, ...]:
             raise ConfigError(f"there is no file {quoted(source)}", "correct the path, or give a URL")
         return parse_description(found.content, source)
     url = parse_server_url(source, "--from")
-    remotes = await run_flow_headless(Network(NetworkSettings()), fetch_description(url))
-    for remote in remotes:
-        _check_leads_outward(remote, url)
-    return remotes
+    return await run_flow_headless(Network(NetworkSettings()), fetch_description(url))
 
 
-def _check_leads_outward(remote: RemoteServer, source: Url) -> None:
+def _check_leads_outward(url: str, source: str) -> None:
     """Raise `ConfigError` if a document from elsewhere leads to this machine, where the user's own servers are."""
-    url = parse_server_url(remote.url.replace("{", "").replace("}", ""), "the described URL", Purpose.PLAIN_SERVER)
-    if url.is_loopback and not source.is_loopback:
+    if "://" not in source or parse_server_url(source, "--from").is_loopback:
+        return
+    if parse_server_url(url, "the described URL", Purpose.PLAIN_SERVER).is_loopback:
         raise ConfigError(
             f"the description at {source} leads to a server on this machine: {url}",
-            f"if you trust it, add that server yourself: mcp-auth-bridge add NAME {url}",
+            f"if you trust it, add that server yourself: mcp-auth-bridge add NAME {copyable_url(url)}",
         )

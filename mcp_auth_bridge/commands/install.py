@@ -22,7 +22,7 @@ from mcp_auth_bridge.commands.client_choice import found_targets, show_targets, 
 from mcp_auth_bridge.commands.ready_server import make_ready
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
-from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console import activity, terminal
 from mcp_auth_bridge.shell.files.receipts import Receipts
 
 
@@ -60,7 +60,12 @@ async def run(given: Input, context: Context) -> int:
     bridge = await find_bridge(choice, context)
     if not (given.dry_run or given.without_login):
         await make_ready(bridge, choice, context)
-    errors = [error for target in targets if (error := _install(given, target, bridge, system, context)) is not None]
+    errors = list[BridgeError]()
+    with activity.steps("clients", len(targets)) as advance:
+        for target in targets:
+            if (error := _install(given, target, bridge, system, context)) is not None:
+                errors.append(error)
+            advance()
     return errors[0].exit_code if errors else 0
 
 
@@ -74,6 +79,7 @@ def _install(given: Input, target: Target, bridge: Bridge, system: System, conte
         else:
             _carry_out(change, given.scope, context)
             _warn_of_variables(change, start, system)
+            _warn_of_spaces(change, start)
     except BridgeError as error:
         terminal.report_error(error)
         if isinstance(error, ByHand):
@@ -113,4 +119,13 @@ def _warn_of_variables(change: Change, start: StartCommand, system: System) -> N
         terminal.say(
             f"  warning: {client.name} does not pass the variable {variable} of your shell on; keep its value in the"
             f" keyring (mcp-auth-bridge secret {secret}), and write keyring:{secret} in config.toml"
+        )
+
+
+def _warn_of_spaces(change: Change, start: StartCommand) -> None:
+    """Say that an argument may be split: Cursor, Codex and Claude Desktop do that on Windows (mcp-remote, README)."""
+    if spaced := [word for word in start.argv[1:] if " " in word]:
+        terminal.say(
+            f"  warning: {printable(spaced[0])} has a space, at which {change.at.target.client.name} may split it;"
+            " use a path without one"
         )

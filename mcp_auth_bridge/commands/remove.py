@@ -1,4 +1,4 @@
-"""`mcp-auth-bridge remove`: take a server out of the configuration file, and say what stays elsewhere."""
+"""`mcp-auth-bridge remove`: take a server out of the configuration file, and name the things that stay elsewhere."""
 
 import msgspec
 
@@ -54,13 +54,16 @@ def _staying(profile: Profile, context: Context) -> list[str]:
 
 
 async def _starting_entries(profile: Profile, context: Context) -> list[str]:
-    """The entries of clients that start the bridge for `profile`, each with the file to change."""
+    """The entries of clients that start the bridge for `profile`, and the command that removes them."""
     files = await read_client_files(this_system(context.environ), (NAME,))
-    return [
-        f"the entry {quoted(entry.name)} of {entry.client.name} starts it, and fails now: remove it from {entry.path}"
+    entries = [
+        entry
         for entry in files.entries
         if isinstance(start := started(entry.argv), BridgeStart) and start.target == profile.name
     ]
+    lines = [f"the entry {quoted(entry.name)} of {entry.client.name} starts it: {entry.path}" for entry in entries]
+    command = Bridge(profile, context).command("uninstall --all")
+    return [*lines, f"to remove such entries, which fail now, run: {command}"] if lines else []
 
 
 def _entries(profile: Profile) -> set[str]:

@@ -70,8 +70,8 @@ def no_server_error(context: Context) -> ConfigError:
     file = context.config.path
     return ConfigError(
         f"no server was named, and {file} has none to log in to",
-        "run mcp-auth-bridge login https://mcp.example.com/mcp with your server's URL, or make this the first line of"
-        f' {file}: servers.example.url = "https://mcp.example.com/mcp"',
+        "run mcp-auth-bridge login https://mcp.example.com/mcp with your server's URL, or give it a name first:"
+        " mcp-auth-bridge add example https://mcp.example.com/mcp",
     )
 
 

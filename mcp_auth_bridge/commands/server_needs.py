@@ -1,4 +1,4 @@
-"""What a server wants of its user, found out by asking it: a login, a header, or nothing.
+"""The needs of a server, found out by asking it: a login, a header, or neither.
 
 The answers are those that `doctor` gathers; nothing is registered and no browser opens.
 """
@@ -15,24 +15,26 @@ from mcp_auth_bridge.doctor.subject import Subject
 
 
 class Need(enum.Enum):
-    """What a server wants."""
+    """The need of a server."""
 
     NOTHING = "the server serves everyone without a login"
     LOGIN = "the server wants a login, and the bridge can do it"
+    CLIENT = "the server wants a login with a client that you register yourself at its authorization server"
     HEADER = "the server refuses a client without credentials, and offers no login: it expects a header, such as a key"
-    UNKNOWN = "the server did not say what it wants"
+    UNKNOWN = "the server did not tell its needs"
     SILENT = "the server could not be reached"
 
 
 class ServerNeeds(msgspec.Struct, frozen=True):
-    """The need, and details in words, "" for none."""
+    """The need, and details in words, "" for none. `issuer` is the authorization server, "" if there is none."""
 
     need: Need
     detail: str = ""
+    issuer: str = ""
 
 
 async def ask_server(profile: Profile, context: Context) -> ServerNeeds:
-    """Ask the server of `profile` what it wants. Raises no `BridgeError`."""
+    """Ask the server of `profile` about its needs. Raises no `BridgeError`."""
     evidence = Evidence(Subject(context, Bridge(profile, context)))
     answers = await evidence.answers()
     if answers.is_cut_off:
@@ -43,4 +45,6 @@ async def ask_server(profile: Profile, context: Context) -> ServerNeeds:
     found = await evidence.discovery()
     if found.server is None:
         return ServerNeeds(Need.HEADER, found.error.message if found.error is not None else "")
-    return ServerNeeds(Need.LOGIN, f"at {found.server.issuer}")
+    issuer = found.server.issuer
+    need = Need.CLIENT if found.server.registration_endpoint is None else Need.LOGIN
+    return ServerNeeds(need, f"at {issuer}", issuer)

@@ -42,17 +42,30 @@ def remove_entries(given: Input, targets: list[Target], context: Context) -> tup
     count = 0
     errors: list[ConfigError] = []
     seen: set[Path] = set()
-    for target in targets:
-        for file, path in _places(target, given.scopes, system):
-            if path in seen or not path.exists():
-                continue
-            seen.add(path)
-            try:
-                count += _remove_from(target, file, path, given.server, receipts)
-            except ConfigError as error:
-                terminal.report_error(error)
-                errors.append(error)
+    places = [(target, *place) for target in targets for place in _places(target, given.scopes, system)]
+    if len(given.scopes) > 1:
+        places += _elsewhere(receipts)
+    for target, file, path in places:
+        if path in seen or not path.exists():
+            continue
+        seen.add(path)
+        try:
+            count += _remove_from(target, file, path, given.server, receipts)
+        except ConfigError as error:
+            terminal.report_error(error)
+            errors.append(error)
     return count, errors
+
+
+def _elsewhere(receipts: Receipts) -> list[tuple[Target, ConfigFile, Path]]:
+    """The files that have been written, those in other projects among them."""
+    written = [(TARGETS[each.client], Path(each.path)) for each in receipts.load() if each.client in TARGETS]
+    return [
+        (target, file, path)
+        for target, path in written
+        for file in (*target.user, *target.workspace)
+        if path.as_posix().endswith(file.path)
+    ]
 
 
 def _places(target: Target, scopes: tuple[Scope, ...], system: System) -> list[tuple[ConfigFile, Path]]:

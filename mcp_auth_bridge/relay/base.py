@@ -13,6 +13,7 @@ sequence that it got from another one or has returned.
 import functools
 import json
 import math
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeAlias
@@ -249,8 +250,21 @@ class Relay(Protocol):
     def woke(self, timer: str) -> Sequence[Action]: ...
 
 
+_ENTRIES = ("from_client", "from_server", "alive", "ended", "woke")
+
+
 class Around:
     """Passes everything on to the relay `inner`, and hands back its actions."""
+
+    def __init_subclass__(cls) -> None:
+        # Each class gets code of its own for the entries that it inherits. CPython specialises the bytecode of a method
+        # for one class: code that twenty classes share costs three times as much, at each layer of each message.
+        super().__init_subclass__()
+        for name in _ENTRIES:
+            if name not in cls.__dict__:
+                one = getattr(cls, name)
+                code = one.__code__.replace()
+                setattr(cls, name, types.FunctionType(code, one.__globals__, name, None, one.__closure__))
 
     def __init__(self, inner: Relay) -> None:
         self._inner = inner
@@ -275,19 +289,24 @@ class Reviewing(Around, ABC):
     """Reviews the actions that come back from the relay `inner`."""
 
     def from_client(self, message: Message) -> Sequence[Action]:
-        return self._review(self._inner.from_client(message))
+        actions = self._inner.from_client(message)
+        return self._review(actions) if actions else actions
 
     def from_server(self, call: int, message: Message) -> Sequence[Action]:
-        return self._review(self._inner.from_server(call, message))
+        actions = self._inner.from_server(call, message)
+        return self._review(actions) if actions else actions
 
     def alive(self, call: int) -> Sequence[Action]:
-        return self._review(self._inner.alive(call))
+        actions = self._inner.alive(call)
+        return self._review(actions) if actions else actions
 
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
-        return self._review(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._review(actions) if actions else actions
 
     def woke(self, timer: str) -> Sequence[Action]:
-        return self._review(self._inner.woke(timer))
+        actions = self._inner.woke(timer)
+        return self._review(actions) if actions else actions
 
     @abstractmethod
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:

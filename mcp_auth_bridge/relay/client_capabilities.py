@@ -35,14 +35,19 @@ class ClientCapabilities(Reviewing):
         super().__init__(inner)
         self._declared: Mapping[str, Any] = {}  # Any: the client may declare any JSON
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST and message.method == "initialize":
             self._declared = declared_in(message)
-        yield from super().from_client(message)
+        return self._review(self._inner.from_client(message))
+
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is ToClient and action.message.kind is REQUEST:
+                return self._reviewed(actions)
+        return actions
 
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         answers: list[Message] = []
         for action in actions:
             match action:
@@ -51,7 +56,7 @@ class ClientCapabilities(Reviewing):
                 case _:
                     yield action
         for answer in answers:  # only now: until then the inner relay is still at work
-            yield from super().from_client(answer)
+            yield from self._review(self._inner.from_client(answer))
 
     def _answer(self, request: Message) -> Message | None:
         """The answer to `request` of the server, None if the client is to give it."""

@@ -7,7 +7,6 @@ writes them in ASCII.
 
 import json
 import re
-from collections.abc import Iterator
 
 from mcp_auth_bridge.relay.base import Malformed
 
@@ -32,25 +31,27 @@ class Frames:
         self._size: int | None = None  # the size of the message that comes next, None while its headers are read
         self._broken = False
 
-    def feed(self, chunk: bytes) -> Iterator[bytes | Malformed]:
+    def feed(self, chunk: bytes) -> list[bytes | Malformed]:
         """The messages that `chunk` completes."""
+        found: list[bytes | Malformed] = []
         if self._broken:
-            return
+            return found
         self._rest += chunk
         try:
             while self._has_size() and self._size is not None and len(self._rest) >= self._size:
                 message = bytes(self._rest[: self._size])
                 del self._rest[: self._size]
                 self._size = None
-                yield message
+                found.append(message)
         except Malformed as malformed:
             self._broken = True
             self._rest.clear()
-            yield malformed
+            found.append(malformed)
+        return found
 
-    def close(self) -> Iterator[bytes | Malformed]:
+    def close(self) -> list[bytes | Malformed]:
         """Nothing: a message that is incomplete at the end of the stream is lost."""
-        yield from ()
+        return []
 
     def _has_size(self) -> bool:
         """Whether the size of the next message is known. Raises `Malformed`."""

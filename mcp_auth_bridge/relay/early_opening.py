@@ -17,6 +17,7 @@ from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
     AFTER_FAULT,
     FORGET_INITIALIZE,
+    NOTHING,
     NOTIFICATION,
     REPLY,
     REQUEST,
@@ -35,6 +36,8 @@ from mcp_auth_bridge.relay.base import (
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.greetings import DISCOVER, INITIALIZE, lists_in, proves_server
 from mcp_auth_bridge.relay.list_results import capability_of, empty_reply, is_list
+
+_OPENINGS = (INITIALIZE, DISCOVER)
 
 QUICK = 0.3
 """Seconds that the server has for its reply if it is remembered."""
@@ -76,9 +79,17 @@ class EarlyOpening(Reviewing):
         # The requests for lists that rely on the promise, by key.
         self._lists: dict[Hashable, Message] = {}
 
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is REQUEST and (message.method == self.method or is_list(message)):
+            return self._asked(message)
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
+            self._cancelled(message.cancelled_key)
+        return self._review(self._inner.from_client(message))
+
     @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is REQUEST and message.method == self.method and self._opening is None:
+    def _asked(self, message: Message) -> Iterator[Action]:
+        """Pass on an opening, or a request for a list."""
+        if message.method == self.method and self._opening is None:
             self._opening = self._newest = message
             self._greeted, self._promised = False, frozenset()
             yield Wake(f"early {self.method}", QUICK if self._knows_server else self._patience(message))
@@ -87,20 +98,18 @@ class EarlyOpening(Reviewing):
             return
         elif is_list(message) and self._promised:
             self._lists[message.key] = message
-        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
-            self._cancelled(message.cancelled_key)
         yield from self._review(self._inner.from_client(message))
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call in self._calls and message.kind is REPLY:
-            yield from self._learn(self._calls[call], result_of(message))
-        yield from self._review(self._inner.from_server(call, message))
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        learnt: Sequence[Action] = NOTHING
+        if self._calls and call in self._calls and message.kind is REPLY:
+            learnt = self._learn(self._calls[call], result_of(message))
+        actions = self._review(self._inner.from_server(call, message))
+        return [*learnt, *actions] if learnt else actions
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._calls.pop(call, None)
-        yield from self._review(self._inner.ended(call, error))
+        return self._review(self._inner.ended(call, error))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -131,16 +140,28 @@ class EarlyOpening(Reviewing):
         """The form in which the server's `result` of `method` is remembered."""
         return result
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is ToServer:
+                concerns = bool(self._calls) or action.message.method in _OPENINGS
+            elif type(action) is ToClient:
+                concerns = action.message.kind is REPLY and (self._opening is not None or bool(self._lists))
+            else:
+                concerns = isinstance(action, Fail | Remember)
+            if concerns:
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToServer(call=call, message=Message(kind=Kind.REQUEST, method=method)):
                     self._calls.pop(call, None)
-                    if method in (INITIALIZE, DISCOVER):
+                    if method in _OPENINGS:
                         self._calls[call] = method
                     yield action
-                case Remember(method=method, result=result) if method in (INITIALIZE, DISCOVER):
+                case Remember(method=method, result=result) if method in _OPENINGS:
                     yield from self._learn(method, result)
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
                     yield from self._replied(reply)

@@ -3,13 +3,12 @@
 A line ends at LF and nowhere else: U+2028 and the like are characters of JSON strings.
 """
 
-from collections.abc import Iterator
-
 from mcp_auth_bridge.relay.base import Malformed
 from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 
 # Legal in JSON strings only, and line ends to some readers (Node's readline, Python's splitlines).
 _ESCAPED = {b"\xc2\x85": rb"\u0085", b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029"}
+_CR, _LF = b"\r\n"  # as numbers, which `in` finds without a detour
 _SPACES = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -22,52 +21,60 @@ class Lines:
         self._size = 0  # the length of that line, including the bytes that are skipped
         self._skipping = False
 
-    def feed(self, chunk: bytes) -> Iterator[bytes | Malformed]:
-        """The lines that `chunk` completes. A line that is too long yields one `Malformed`."""
-        *complete, rest = chunk.split(b"\n")
-        for part in complete:
+    def feed(self, chunk: bytes) -> list[bytes | Malformed]:
+        """The lines that `chunk` completes. For a line that is too long there is one `Malformed`."""
+        found: list[bytes | Malformed] = []
+        parts = chunk.split(b"\n")
+        rest = parts.pop()
+        for part in parts:
             if self._size:
-                yield from self._add(part)
-                yield from self._end()
+                self._add(part, found)
+                self._end(found)
             elif len(part) <= self._limit:  # nearly all lines: there is nothing to join
-                yield from _without_cr(part)
+                _add_line(part, found)
             else:
-                yield self._too_long_error()
-        yield from self._add(rest)
+                found.append(self._too_long_error())
+        if rest:
+            self._add(rest, found)
+        return found
 
-    def close(self) -> Iterator[bytes | Malformed]:
+    def close(self) -> list[bytes | Malformed]:
         """The last line, if the stream ended without a line end."""
-        yield from self._end()
+        found: list[bytes | Malformed] = []
+        self._end(found)
+        return found
 
-    def _add(self, part: bytes) -> Iterator[Malformed]:
+    def _add(self, part: bytes, found: list[bytes | Malformed]) -> None:
         self._size += len(part)
         if self._skipping or not part:
             return
         if self._size > self._limit:
             self._skipping = True
             self._line.clear()
-            yield self._too_long_error()
+            found.append(self._too_long_error())
             return
         self._line.add(part)
 
-    def _end(self) -> Iterator[bytes]:
+    def _end(self, found: list[bytes | Malformed]) -> None:
         line = self._line.take()
         self._size, self._skipping = 0, False
-        yield from _without_cr(line)
+        _add_line(line, found)
 
     def _too_long_error(self) -> Malformed:
         return Malformed(-32600, f"the message is larger than {self._limit} bytes")
 
 
-def _without_cr(line: bytes) -> Iterator[bytes]:
-    line = line.removesuffix(b"\r")
-    if line.strip():
-        yield line
+def _add_line(line: bytes, found: list[bytes | Malformed]) -> None:
+    """Add `line` to `found` without a CR at its end, unless it is blank."""
+    if line and line[-1] == _CR:
+        line = line[:-1]
+    if line and not line.isspace():
+        found.append(line)
 
 
 def one_line(raw: bytes) -> bytes:
     """`raw` JSON as one line, without its end. Line ends between its tokens become spaces, which changes no value."""
-    if b"\n" in raw or b"\r" in raw:
+    if _LF in raw or _CR in raw:
         raw = raw.translate(_SPACES)  # makes one copy only: the message may be large
     if not raw.isascii():
         for character, escape in _ESCAPED.items():

@@ -1,6 +1,7 @@
 """The rules of the streamable HTTP transport: message → headers; status and media type → verdict (MCP "Transports")."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -24,6 +25,16 @@ LATEST = SUPPORTED[-1]
 _ACCEPT_POST = "application/json, text/event-stream"
 _ACCEPT_GET = "text/event-stream"
 
+
+def _encoded(fields: Mapping[str, str]) -> dict[str, tuple[bytes, bytes]]:
+    return {name: (name.encode(), value.encode()) for name, value in fields.items()}
+
+
+# The transport's own fields by verb, encoded once.
+_OWN_OTHER = _encoded({"accept": _ACCEPT_POST, "accept-encoding": "identity", "user-agent": USER_AGENT})
+_OWN_GET = {**_OWN_OTHER, **_encoded({"accept": _ACCEPT_GET})}
+_OWN_POST = {**_OWN_OTHER, **_encoded({"content-type": "application/json"})}
+
 _PORTAL = 511
 """Network Authentication Required (RFC 6585 section 6), which the network sends, and not the server."""
 
@@ -41,12 +52,12 @@ def request_headers(verb: str, *groups: Mapping[str, str]) -> list[tuple[bytes, 
     This is the one place where they are built. Of two groups with the same header, the later one counts: a
     configuration may name another `User-Agent`.
     """
-    own = {"accept": _ACCEPT_GET if verb == "GET" else _ACCEPT_POST, "accept-encoding": "identity"}
-    own["user-agent"] = USER_AGENT
-    if verb == "POST":
-        own["content-type"] = "application/json"
-    fields = {name.lower(): value for group in (own, *groups) for name, value in group.items()}
-    return [(name.encode(), value.encode()) for name, value in fields.items()]
+    fields = (_OWN_POST if verb == "POST" else _OWN_GET if verb == "GET" else _OWN_OTHER).copy()
+    for group in groups:
+        for name, value in group.items():
+            lower = name.lower()
+            fields[lower] = (lower.encode(), value.encode())
+    return list(fields.values())
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -80,6 +91,8 @@ class Failure(msgspec.Struct, frozen=True):
     body_may_reply: bool = False
 
 
+_ACCEPTED, _SINGLE_MESSAGE, _EVENT_STREAM = Accepted(), SingleMessage(), EventStream()
+
 Verdict: TypeAlias = Accepted | SingleMessage | EventStream | Unauthorized | Failure
 
 
@@ -88,7 +101,7 @@ def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_reply: b
 
     `expects_reply`: the message is a request. `in_session`: it was sent with a session id.
     """
-    kind = media_type(first_value(headers, "content-type"))
+    kind = _media_type(first_value(headers, "content-type"))
     if 200 <= status < 300:
         return _success(status, kind, expects_reply=expects_reply)
     challenges = tuple(headers.get("www-authenticate", ()))
@@ -98,6 +111,11 @@ def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_reply: b
     if status in (404, 410) and in_session:
         return Failure(SessionLost(FORGOTTEN), body_may_reply=may_reply)
     return Failure(_failure_error(status, kind, headers), body_may_reply=may_reply)
+
+
+@lru_cache(maxsize=16)
+def _media_type(field: str) -> str:
+    return media_type(field)  # a server has two or three of them, and sends one with each response
 
 
 def _asks_for_credentials(status: int, challenges: tuple[str, ...], location: str) -> bool:
@@ -139,7 +157,7 @@ def refusal_in_reply(message: bytes) -> Unauthorized | None:
     `error.code` 401, and the challenge in `error.data.www_authenticate`. They have not executed the method either, so
     the request may be sent again with other credentials.
     """
-    if len(message) > LONGEST_REFUSAL or b"401" not in message:  # nearly all messages
+    if len(message) > LONGEST_REFUSAL or message.find(b"401") < 0:  # nearly all messages
         return None
     try:
         error = _error_response.decode(message).error
@@ -160,11 +178,11 @@ def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
 
 def _success(status: int, kind: str, *, expects_reply: bool) -> Verdict:
     if kind == "text/event-stream":
-        return EventStream()
+        return _EVENT_STREAM
     if not expects_reply:
-        return Accepted()
+        return _ACCEPTED
     if kind == "application/json":
-        return SingleMessage()  # NestJS answers a POST with 201
+        return _SINGLE_MESSAGE  # NestJS answers a POST with 201
     if kind == "text/html":
         return Failure(_web_page_error(status))
     found = f"HTTP {status} and {f'content of type {quoted(kind, 60)}' if kind else 'no content type'}"

@@ -35,8 +35,15 @@ class KeepAlive(Reviewing):
         yield Wake(_TIMER, self._interval)
         yield from self._review(self._inner.from_client(_PING))
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            kind = type(action)
+            if kind is SessionOpened or kind is ToClient or kind is Fail:
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key == _PING.key:

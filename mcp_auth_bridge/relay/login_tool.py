@@ -33,21 +33,24 @@ class LoginTool(Reviewing):
         # The error about the missing login, None if no login is known to be missing.
         self._missing: LoginRequired | None = None
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if self._listed and _calls(message, self._name):
-            yield self._answer(message)
-        else:
-            yield from self._review(self._inner.from_client(message))
+            return (self._answer(message),)
+        return self._review(self._inner.from_client(message))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         if error is None:
             self._missing = None  # without a login, nothing is sent to a server that has refused
-        yield from self._review(self._inner.ended(call, error))
+        return self._review(self._inner.ended(call, error))
+
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is Fail:
+                return self._reviewed(actions)
+        return actions
 
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case Fail(request=request, error=LoginRequired() as error) if not isinstance(error, StepUpRequired):

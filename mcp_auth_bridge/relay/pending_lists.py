@@ -23,6 +23,9 @@ class PendingLists:
     def __init__(self) -> None:
         self._lists: dict[Hashable, PendingList] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._lists)
+
     def __contains__(self, key: Hashable) -> bool:
         return key in self._lists
 

@@ -17,7 +17,7 @@ from mcp_auth_bridge.errors import BridgeError, OurProtocolError, StoreError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away, may_be_wrong_url, may_pass
 from mcp_auth_bridge.relay.base import (
-    NOTIFICATION,
+    NOTHING,
     REQUEST,
     Action,
     Fail,
@@ -108,33 +108,28 @@ class RememberedLists(Reviewing):
         # The last failure that was written to the log.
         self._reported = ""
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is REQUEST and self._pending.waits(message.key):
-            yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
-            return
-        if is_first_page(message):
-            yield from self._ask(message)
-            return
-        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
-            if self._pending.cancel(message.cancelled_key):
-                return
-        elif message.kind is REQUEST and message.method in (INITIALIZE, DISCOVER):
-            self._opening = message.key
-            if message.method == INITIALIZE:
-                self._owed, self._was_open = {}, False
-        yield from self._review(self._inner.from_client(message))
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is REQUEST:
+            if self._pending and self._pending.waits(message.key):
+                return (Fail(message, OurProtocolError("this id belongs to a request that is still running")),)
+            if is_first_page(message):
+                return self._ask(message)
+            if message.method in (INITIALIZE, DISCOVER):
+                self._opening = message.key
+                if message.method == INITIALIZE:
+                    self._owed, self._was_open = {}, False
+        elif message.method == "notifications/cancelled" and self._pending.cancel(message.cancelled_key):
+            return NOTHING
+        return self._review(self._inner.from_client(message))
 
-    @collected
-    def woke(self, timer: str) -> Iterator[Action]:
+    def woke(self, timer: str) -> Sequence[Action]:
         if timer in self._timers:
-            yield from self._lose_patience(self._timers.pop(timer))
-        elif timer == AGAIN:
+            return self._lose_patience(self._timers.pop(timer))
+        if timer == AGAIN:
             self._pausing = False
             self._pauses.attempt()
-            yield from self._ask_again()
-        else:
-            yield from self._review(self._inner.woke(timer))
+            return self._ask_again()
+        return self._review(self._inner.woke(timer))
 
     @collected
     def _ask(self, request: Message) -> Iterator[Action]:
@@ -150,18 +145,30 @@ class RememberedLists(Reviewing):
             return PATIENCE_WITH_THE_SLOW
         return PATIENCE_FOR_UNKNOWN_TOOLS if request.method == TOOLS and TOOLS not in self._memory else PATIENCE
 
-    @collected
-    def _lose_patience(self, request: Message) -> Iterator[Action]:
-        if self._pending.leave(request):
-            yield self._stand_in(request, self._memory.get(request.method or "") or empty(request))
+    def _lose_patience(self, request: Message) -> Sequence[Action]:
+        if not self._pending.leave(request):
+            return NOTHING
+        return (self._stand_in(request, self._memory.get(request.method or "") or empty(request)),)
 
     def _stand_in(self, request: Message, result: bytes) -> Action:
         """The reply to `request` with the raw `result` in place of the server's."""
         self._owed[request.method or ""] = _Owed(request, result)
         return ToClient(in_era_of(request, replies.raw_result(request, result)))
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            kind = type(action)
+            if kind is SessionOpened or (self._waits and (kind is ToClient or kind is Fail)):
+                return self._reviewed(actions)
+        return actions
+
+    @property
+    def _waits(self) -> bool:
+        """Whether a reply is awaited that this relay looks at."""
+        return bool(self._pending) or self._opening is not None
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._pending:

@@ -47,13 +47,12 @@ class SessionReplay(Reviewing):
         # Whether the client's `initialize` has led to a session, so that the next one replaces it.
         self._opened = False
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST and message.method in (_LEVEL, _SUBSCRIBE, _UNSUBSCRIBE):
             self._note(message)
         elif message.kind is REQUEST and message.method == "initialize":
             self._level, self._uris, self._opened = None, {}, False
-        yield from self._review(self._inner.from_client(message))
+        return self._review(self._inner.from_client(message))
 
     def _note(self, message: Message) -> None:
         uri = message.params.get("uri")
@@ -64,8 +63,15 @@ class SessionReplay(Reviewing):
         elif isinstance(uri, str):
             self._uris.pop(uri, None)
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            kind = type(action)
+            if kind is SessionOpened or (self._own and (kind is ToClient or kind is Fail)):
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._own:

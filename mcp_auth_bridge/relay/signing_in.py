@@ -17,6 +17,7 @@ from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
 from mcp_auth_bridge.relay import login_offer, replies
 from mcp_auth_bridge.relay.base import (
     AFTER_FAULT,
+    NOTHING,
     NOTIFICATION,
     REQUEST,
     Action,
@@ -88,61 +89,67 @@ class SigningIn(Reviewing):
         # The addresses to which the user agreed, "" for none, by the key of the modern call that says so.
         self._answers: dict[Hashable, str] = {}
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if login_offer.is_answer(message):
-            yield from self._elicitation_answered(message)
-            return
-        if message.kind is REQUEST and message.method == "initialize":
-            self._takes_urls = takes_urls(declared_in(message))
-        if message.kind is REQUEST and message.key in self._held:
-            yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
-            return
-        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is REQUEST:
+            if self._held and message.key in self._held:
+                return (Fail(message, OurProtocolError("this id belongs to a request that is still running")),)
+            if message.method == "initialize":
+                self._takes_urls = takes_urls(declared_in(message))
+            elif retry := login_offer.retry_in(message):
+                message, self._answers[message.key] = retry.request, retry.accepted
+        elif message.method == "notifications/cancelled" and message.kind is NOTIFICATION:
             self._made_again.discard(message.cancelled_key)
             if self._held.pop(message.cancelled_key, None) is not None:
-                return  # it was never executed, so the server needs no notice
-        if message.kind is REQUEST and (retry := login_offer.retry_in(message)):
-            message, self._answers[message.key] = retry.request, retry.accepted
-        yield from self._review(self._inner.from_client(message))
+                return NOTHING  # it was never executed, so the server needs no notice
+        elif login_offer.is_answer(message):
+            return self._elicitation_answered(message)
+        return self._review(self._inner.from_client(message))
+
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        if call != SIGN_IN:
+            return self._review(self._inner.from_server(call, message))
+        return self._announced(message)
 
     @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call != SIGN_IN:
-            yield from self._review(self._inner.from_server(call, message))
-            return
+    def _announced(self, message: Message) -> Iterator[Action]:
+        """The login under way begins at the address in `message`: show it to the users of the held calls."""
         self._address, self._elicitation = login_offer.announced_address(message), b""
         for waiting in list(self._held.values()):
             yield from self._offer(waiting)
 
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
+        return self._review(self._inner.ended(call, error)) if call != SIGN_IN else self._login_ended(error)
+
     @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if call != SIGN_IN:
-            yield from self._review(self._inner.ended(call, error))
-            return
+    def _login_ended(self, error: BridgeError | None) -> Iterator[Action]:
         self._running, self._address, self._elicitation = False, "", b""
         held, self._held = self._held, {}
         if error is not None:
             yield from (_failure(waiting, error.message, waiting.why.hint) for waiting in held.values())
             return
-        yield from self._review(self._inner.ended(call, None))
+        yield from self._review(self._inner.ended(SIGN_IN, None))
         yield from self._review(self._inner.woke(REOPEN))  # a session that lacked a login need not wait
         for key, waiting in held.items():
             self._made_again.add(key)
             yield from self._review(self._inner.from_client(waiting.request))
 
-    @collected
-    def woke(self, timer: str) -> Iterator[Action]:
+    def woke(self, timer: str) -> Sequence[Action]:
         if timer == _TIMER:
-            yield from self._tick()
-        else:
-            if timer == AFTER_FAULT:
-                self._ticking = False
-                yield from self._start_clock()
-            yield from self._review(self._inner.woke(timer))
+            return self._tick()
+        if timer == AFTER_FAULT:
+            self._ticking = False
+            return [*self._start_clock(), *self._review(self._inner.woke(timer))]
+        return self._review(self._inner.woke(timer))
+
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            kind = type(action)
+            if kind is Fail or (kind is ToClient and (self._made_again or self._answers)):
+                return self._reviewed(actions)
+        return actions
 
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case Fail(request=Message(method="tools/call") as request, error=LoginRequired() as why):

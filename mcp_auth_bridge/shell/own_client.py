@@ -7,12 +7,12 @@ and refuses the requests of the server.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, EraRefused, MethodUnknown, RemoteError, TheirProtocolError, quoted
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, decoded
+from mcp_auth_bridge.relay.base import Action, Fail, Kind, Message, Relay, Reviewing, decoded
 from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.era import ERA, Era, remembered_as, remembered_era
 from mcp_auth_bridge.relay.framing import one_line
@@ -182,19 +182,18 @@ class _OwnLines:
         """Nothing."""
 
 
-class _RaisedFailures(Around):
+class _RaisedFailures(Reviewing):
     """Hands each failure to `failed` as an error, before it becomes JSON-RPC."""
 
     def __init__(self, inner: Relay, failed: Callable[[Message, BridgeError], None]) -> None:
         super().__init__(inner)
         self._failed = failed
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
             if isinstance(action, Fail):
                 self._failed(action.request, action.error)
-            else:
-                yield action
+        return [action for action in actions if not isinstance(action, Fail)]
 
 
 def _result(request: Message, reply: Message) -> bytes:

@@ -303,9 +303,12 @@ class RelayRunner:
 
     def call_answered(self, call: int, messages: Iterable[Message]) -> None:
         """Relay all `messages` that came in return for `call`, and its end."""
+        under_way = self._calls[call]
         for message in messages:
             self._write_all(self._do_all(self._relay.from_server(call, message)))
-        self._calls.pop(call, None)
+            if self._calls.get(call) is not under_way:
+                return  # the relay has hung up
+        del self._calls[call]
         self._write_all(self._do_all(self._relay.ended(call, None)))
         self._note_end()
 

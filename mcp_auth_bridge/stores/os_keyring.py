@@ -116,6 +116,14 @@ def save_entry(name: str, secret: str) -> None:
         keyring.opened().set_password(SERVICE, name, secret)
 
 
+def delete_entry(name: str) -> None:
+    """Delete the secret `name` from the OS keyring, if there is one; `USER` is the sealing key. Raises `StoreError`."""
+    keyring = KeyringKey(_NO_ENTRY)
+    with keyring.explaining():
+        if keyring.opened().get_password(SERVICE, name) is not None:
+            keyring.opened().delete_password(SERVICE, name)
+
+
 def _check_unlocked(place: str, otherwise: str) -> None:
     """Raise an error unless the default collection can be read as it is."""
     library = import_module("secretstorage")  # the backend's own; `get_default_collection` would create one

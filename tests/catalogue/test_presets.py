@@ -2,10 +2,12 @@
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
+from preset_table import document
 
-from mcp_auth_bridge.catalogue.presets import PRESETS, find_preset, search_presets
+from mcp_auth_bridge.catalogue.presets import PRESETS, find_preset, is_known_as_open, search_presets
 from mcp_auth_bridge.catalogue.remote_server import filled
 from mcp_auth_bridge.config.config_file import NAME, parse
 from mcp_auth_bridge.config.config_text import server_block
@@ -14,6 +16,11 @@ from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.urls import Purpose, gate
 
 EVERY = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+
+
+def test_the_document_is_the_output_of_its_script():
+    path = Path(__file__).parents[2] / "docs" / "servers.md"
+    assert path.read_text() == document(), "uv run python tests/support/preset_table.py > docs/servers.md"
 
 
 def test_there_are_at_least_thirty():
@@ -65,3 +72,8 @@ def test_a_search_for_nothing_finds_everything_in_alphabetical_order():
     names = [preset.name for preset in search_presets("")]
     assert names == sorted(PRESETS)
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+
+
+@pytest.mark.parametrize(("name", "is_open"), [("microsoft-learn", True), ("linear", False)])
+def test_an_open_server_is_known_by_its_url(name, is_open):
+    assert is_known_as_open(PRESETS[name].remote.url) is is_open

@@ -50,7 +50,7 @@ def test_a_bearer_token_becomes_a_table_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "text", ["env:AWS_SECRET", "command:curl evil.example", "file:~/.ssh/id", "${HOME}", "literal:x"]
+    "text", ["env:AWS_SECRET", "command:curl evil.example", "file:~/.ssh/id", "${HOME}", "literal:x", "env:", "${"]
 )
 def test_a_value_of_the_description_is_never_read_as_a_reference(text):
     written = value_of(header(text), {})

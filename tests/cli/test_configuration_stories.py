@@ -45,6 +45,7 @@ def test_a_preset_a_description_a_table_and_a_search_are_told_apart(given):
     assert given("add", "--from", "x.json") == add.Input(Wish(source="x.json"))
     assert given("add", URL, "--auth", "kind = 'none'") == add.Input(Wish((URL,), auth={"kind": "none"}))
     assert given("add", "--search", "") == add.Input(search="")
+    assert given("add", "--search", "a b", "--json") == add.Input(search="a b", as_json=True)
     assert given("add") == add.Input()
 
 
@@ -61,6 +62,7 @@ def test_the_other_commands_take_a_name_or_a_form(given):
         (("--scope", "x"), "--scope is for one server, but none is named"),
         (("--allow-http",), "--allow-http is for one server, but none is named"),
         (("acme", URL, "--auth", "kind = 'none'", "--issuer", "https://as"), "--auth replaces the options for a login"),
+        (("github", "--json"), "--json goes with --search"),
         (("github", "--set", "key"), "--set number 1 has no equals sign"),
         (("github", "--set", "=value"), "--set number 1 has no equals sign"),
     ],

@@ -70,7 +70,10 @@ def test_a_runner_may_download_the_bridge_first(argv):
     ],
 )
 def test_another_bridge_is_known_with_its_server(argv, program):
-    assert started(argv) == OtherBridge(program, URL)
+    found = started(argv)
+    assert isinstance(found, OtherBridge)
+    assert (found.program, found.url) == (program, URL)
+    assert URL in found.arguments
 
 
 def test_another_bridge_without_a_url_has_none():

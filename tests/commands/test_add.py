@@ -1,12 +1,17 @@
 """`add` writes one server into the file, or says what to write by hand; nothing else in the file changes."""
 
+import json
 import stat
 
 import pytest
+from commanding import KEY
 from config_files import ACME, OTHERS
+from stored_login import log_in
 
 from mcp_auth_bridge.commands import add
 from mcp_auth_bridge.commands.described_server import Wish
+from mcp_auth_bridge.commands.server_needs import Need
+from mcp_auth_bridge.config.new_server import NewServer
 from mcp_auth_bridge.errors import ConfigError
 
 BLOCK = f'\n[servers.acme]\nurl = "{ACME}"\n'
@@ -23,6 +28,7 @@ def test_a_server_goes_to_the_end_of_the_file_and_the_next_step_is_told(config):
     assert said == [
         f"acme is in {config.file}: {ACME}",
         "next, run: mcp-auth-bridge login acme",
+        "for your IDE or agent, run: mcp-auth-bridge install CLIENT acme",
     ]
     assert config.text == before + BLOCK
 
@@ -140,7 +146,13 @@ MACHINE = {"kind": "client_credentials", "issuer": "https://as", "client_id": "c
 def test_each_setting_is_one_line_and_the_next_step_fits_it(config, more, line, told):
     _, _, said = added(config, "acme", ACME, **more)
     assert config.text.splitlines()[-1] == line
-    assert said[-1] == told
+    assert said[-2] == told
+
+
+def test_an_open_preset_is_not_said_to_need_a_login(config):
+    said = added(config, "microsoft-learn")[2]
+    assert said[0].startswith("Microsoft Learn wants no login and no key (source: https://github.com/MicrosoftDocs/mcp")
+    assert said[-2] == "it needs no login; to try it, run: mcp-auth-bridge tools microsoft-learn"
 
 
 def test_a_secret_is_refused_before_anything_is_written(config):
@@ -158,7 +170,19 @@ def test_settings_that_contradict_each_other_are_refused_before_anything_is_writ
 
 def test_presets_are_listed_with_what_they_want(config):
     code, out, _ = config.run(add.run, add.Input(search="cloudflare docs"))
-    assert (code, out) == (0, "cloudflare-docs  Cloudflare documentation  nothing\n")
+    assert (code, out) == (0, "cloudflare-docs  Cloudflare documentation  no login and no key\n")
+    _, out, _ = config.run(add.run, add.Input(search="microsoft learn", as_json=True))
+    assert json.loads(out) == [
+        {
+            "name": "microsoft-learn",
+            "title": "Microsoft Learn",
+            "url": "https://learn.microsoft.com/api/mcp",
+            "transport": "streamable-http",
+            "wants": "no login and no key",
+            "source": "https://github.com/MicrosoftDocs/mcp",
+            "date": "2026-05-10",
+        }
+    ]
     assert "no preset has these words" in config.run(add.run, add.Input(search="zzz"))[0].message
 
 
@@ -181,3 +205,29 @@ def test_a_user_who_leaves_the_questions_adds_nothing(config, monkeypatch):
 
     monkeypatch.setattr(add, "ask_for_server", ask_for_server)
     assert config.run(add.run, add.Input()) == (0, "", [])
+
+
+def test_an_open_server_of_the_questions_is_not_said_to_need_a_login(config, monkeypatch):
+    async def ask_for_server(context):
+        return NewServer("acme", ACME), Need.NOTHING
+
+    monkeypatch.setattr(add, "ask_for_server", ask_for_server)
+    assert config.run(add.run, add.Input())[2][1].startswith("it needs no login; to try it")
+
+
+def test_a_login_by_url_is_not_used_under_the_name_and_that_is_said(config):
+    key = config.folder / "sealing.key"
+    key.touch(0o600)
+    key.write_text(KEY)
+    config.write(f"[store]\nkind = 'key_file'\npath = '{key}'\n")
+    log_in(config.context, ACME)
+    assert added(config, "acme", ACME)[2][-1] == (
+        "there is a login by URL to it, which is not used under a name: log in to acme once more"
+    )
+    assert "login by URL" not in added(config, "other", "https://other.example/mcp")[2][-1]
+
+
+def test_a_store_that_is_open_to_others_is_no_failure_of_add(config):
+    (config.folder / "records").mkdir(mode=0o755)
+    (config.folder / "records" / "x").touch()
+    assert added(config, "acme", ACME)[0] == 0

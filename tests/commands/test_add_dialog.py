@@ -35,7 +35,7 @@ def test_a_url_and_the_suggested_name_are_enough_for_a_login(told, config):
     said = told(ServerNeeds(Need.LOGIN, "at https://as.example"), f"{ACME}\n", "\n")
     assert "its name, which every command takes; press Enter for acme" in said
     assert "the server wants a login, and the bridge can do it (at https://as.example)" in said
-    assert said[-1] == "next, run: mcp-auth-bridge login acme"
+    assert said[-2] == "next, run: mcp-auth-bridge login acme"
     assert config.text.endswith(f'[servers.acme]\nurl = "{ACME}"\n')
 
 
@@ -43,6 +43,7 @@ def test_another_name_may_be_typed_until_it_is_one(told, config):
     said = told(ServerNeeds(Need.NOTHING), f"{ACME}\n", "my server\n", "work\n")
     assert "use letters, digits, '.', '_' and '-', no blanks" in said
     assert "the server serves everyone without a login" in said
+    assert "it needs no login; to try it, run: mcp-auth-bridge tools work" in said
     assert "[servers.work]" in config.text
 
 
@@ -71,6 +72,28 @@ def test_a_header_is_asked_for_until_it_holds_a_reference(told, config):
     assert any("mcp-auth-bridge secret acme-x-api-key" in line for line in said)
     assert not any("canary" in line for line in said)
     assert 'headers = { X-Api-Key = "env:KEY" }' in config.text
+
+
+def test_a_client_of_one_s_own_is_asked_for_and_bound_to_the_issuer(told, config):
+    need = ServerNeeds(Need.CLIENT, "at https://as.example", "https://as.example")
+    said = told(need, f"{ACME}\n", "\n", "my-client\n", "canary-secret\n", "keyring:acme\n")
+    assert any("mcp-auth-bridge secret acme-client-secret" in line for line in said)
+    assert not any("canary" in line for line in said)
+    assert config.text.endswith(
+        'auth = { client_id = "my-client", issuer = "https://as.example", client_secret = "keyring:acme" }\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        (["\n"], f'url = "{ACME}"\n'),
+        (["my-client\n", "\n"], 'auth = { client_id = "my-client", issuer = "https://as.example" }\n'),
+    ],
+)
+def test_a_client_or_its_secret_may_be_left_out(told, config, typed, line):
+    told(ServerNeeds(Need.CLIENT, "", "https://as.example"), f"{ACME}\n", "\n", *typed)
+    assert config.text.endswith(line)
 
 
 def test_the_header_may_be_left_out(told, config):

@@ -7,7 +7,8 @@ import pytest
 from config_files import ACME, OTHERS
 from peers.scripted import CUT, REQUEST, Scripted, ok
 
-from mcp_auth_bridge.commands.described_server import Wish, described_server
+from mcp_auth_bridge.commands import described_server as described_server_module
+from mcp_auth_bridge.commands.described_server import Wish, _check_leads_outward, described_server
 from mcp_auth_bridge.config.new_server import NewServer
 from mcp_auth_bridge.errors import ConfigError
 
@@ -77,8 +78,11 @@ def test_a_preset_is_found_by_its_name_alone_and_under_another_name(config, caps
 
 def test_a_preset_with_a_key_names_a_variable_unless_the_user_says_where_the_key_is(config, capsys):
     assert meant(config, "github").auth == {"kind": "bearer", "token": "env:GITHUB_TOKEN"}
+    assert "mcp-auth-bridge secret github and add --set key=keyring:github" in capsys.readouterr().err
     assert meant(config, "github", values={"key": "keyring:gh"}).auth == {"kind": "bearer", "token": "keyring:gh"}
-    assert "a personal access token" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "a personal access token" in said
+    assert "mcp-auth-bridge secret" not in said
 
 
 def test_the_keys_of_a_preset_s_login_are_kept_beside_those_of_the_command_line(config):
@@ -99,6 +103,23 @@ def test_a_described_server_is_shown_and_its_texts_are_no_references(config, cap
     assert "it wants the header “X-Key” (secret)" in said
     assert "another endpoint, which is not used: https://acme.example/sse" in said
     assert "whether it needs a login is for the server itself to say" in said
+
+
+@pytest.mark.parametrize(("typed", "agrees"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False)])
+def test_a_user_at_a_terminal_agrees_before_a_description_is_used(config, monkeypatch, capsys, typed, agrees):
+    async def read_typed_line():
+        assert "describes “https://acme.example/sse” at https://acme.example/sse" in capsys.readouterr().err
+        return typed
+
+    monkeypatch.setattr(described_server_module, "read_typed_line", read_typed_line)
+    monkeypatch.setattr("mcp_auth_bridge.shell.console.terminal.is_interactive", lambda: True)
+    monkeypatch.setattr("mcp_auth_bridge.shell.console.terminal.stderr_is_terminal", lambda: True)
+    path = config.folder / "server.json"
+    path.write_text(json.dumps({"remotes": DOCUMENT["remotes"][:1]}))
+    if agrees:
+        assert meant(config, "mine", source=str(path)).name == "mine"
+    else:
+        assert refused(config, "mine", source=str(path)).message == "nothing was added"
 
 
 def test_a_description_without_streamable_http_gives_its_first_endpoint(config):
@@ -148,12 +169,14 @@ def test_a_command_line_that_means_no_server_is_refused_with_the_right_one(confi
     assert hint in error.hint
 
 
-def test_a_description_from_elsewhere_does_not_lead_to_this_machine(config):
-    from mcp_auth_bridge.catalogue.remote_server import RemoteServer
-    from mcp_auth_bridge.commands.described_server import _check_leads_outward
-    from mcp_auth_bridge.urls import Purpose, gate
+@pytest.mark.parametrize("url", ["http://localhost:9200/", "http://127.0.0.1/mcp", "http://[::1]:1/"])
+def test_a_description_from_elsewhere_does_not_lead_to_this_machine(url):
+    with pytest.raises(ConfigError, match="leads to a server on this machine") as refused:
+        _check_leads_outward(url, "https://evil.example/card")
+    assert "mcp-auth-bridge add NAME http://" in refused.value.hint
 
-    local = RemoteServer("x", "X", "http://localhost:9200/{path}")
-    with pytest.raises(ConfigError, match="leads to a server on this machine"):
-        _check_leads_outward(local, gate("https://evil.example/card", Purpose.SERVER))
-    _check_leads_outward(local, gate("http://127.0.0.1:1/card", Purpose.SERVER))
+
+def test_a_description_on_this_machine_may_lead_there():
+    _check_leads_outward("http://localhost:9200/", "http://127.0.0.1:1/card")
+    _check_leads_outward("http://localhost:9200/", "/home/mia/card.json")
+    _check_leads_outward("https://acme.example/", "https://acme.example/card")

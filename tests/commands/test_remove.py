@@ -49,7 +49,10 @@ def test_an_entry_that_starts_it_is_named_with_its_file(config):
     }
     file.write_text(json.dumps({"mcpServers": entries}))
     said = removed(config, "acme")[2]
-    assert said[2:] == [f"the entry “work” of Cursor starts it, and fails now: remove it from {file}"]
+    assert said[2:] == [
+        f"the entry “work” of Cursor starts it: {file}",
+        "to remove such entries, which fail now, run: mcp-auth-bridge uninstall --all acme",
+    ]
 
 
 def test_a_server_with_a_mistake_can_be_removed(config):

@@ -270,3 +270,9 @@ def test_a_login_with_other_settings_is_not_found_by_its_name_in_the_store():
     with pytest.raises(ConfigError, match="“acme~0123” is a login that was made with --auth") as raised:
         profile(server(), "acme~0123")
     assert "give acme and the same --auth again" in raised.value.hint
+
+
+def test_a_byte_order_mark_at_the_beginning_is_not_a_mistake(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[servers.acme]\r\nurl = 'https://acme.example/mcp'\r\n")
+    assert set(config_file.load(path).profiles) == {"acme"}

@@ -39,6 +39,26 @@ def test_a_server_is_added_used_and_removed_without_a_trace(desk):
     asyncio.run(story())
 
 
+COMMANDS = (
+    *("status far", "tools far", "doctor far --json", "token far", "login far --no-browser", "logout far", "run far"),
+    *("call far nothing", "edit far", "install cursor far --no-login --dry-run", "uninstall --all far", "remove far"),
+)
+
+
+def test_every_command_takes_the_name(desk):
+    async def story():
+        desk.environment["EDITOR"] = "true"
+        async with Far() as far:
+            far.replies["tools/list"] = lambda message: far.result(message, {"tools": []})
+            assert (await desk.run("add", "far", far.url)).returncode == 0
+            for line in COMMANDS:
+                done = await desk.run(*line.split())
+                assert done.returncode != 2 or "far has no tool named" in done.stderr, (line, done.stderr)
+                assert "no server named" not in done.stderr
+
+    asyncio.run(story())
+
+
 def test_the_commands_of_the_readme_write_the_servers(desk):
     text = (Path(__file__).parents[2] / "README.md").read_text()
     for line in text.partition("<!-- add -->\n```sh\n")[2].partition("```")[0].splitlines():
@@ -53,7 +73,7 @@ def test_a_user_types_a_url_and_is_told_that_the_server_wants_a_login(desk):
             code, shown = await desk.type([(PLACE, f"{grants.resource}\n"), (NAME, "demo\n")], "add")
             assert code == 0, shown
             assert "the server wants a login, and the bridge can do it" in shown
-            assert shown.endswith("mcp-auth-bridge login demo\n")
+            assert "    mcp-auth-bridge login demo\n" in shown
             done = await desk.run("login", "demo", "--browser-command", CONSENT)
             assert done.returncode == 0, done.stderr
             assert (await desk.run("call", "demo", "whoami")).returncode in (0, 8)

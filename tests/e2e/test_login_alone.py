@@ -113,8 +113,8 @@ def test_without_any_server_login_explains_both_ways_to_name_one(desk, arguments
     done = asyncio.run(desk.run("login", *arguments))
     assert (done.returncode, done.stdout) == (2, "")
     assert "mcp-auth-bridge login https://" in done.stderr
-    line = done.stderr.strip().rpartition(f"the first line of {desk.file}: ")[2]
-    desk.write(line)
+    command = done.stderr.strip().rpartition("mcp-auth-bridge add ")[2]
+    assert asyncio.run(desk.run("add", *command.split())).returncode == 0
     assert list(asyncio.run(desk.states())) == ["example"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from relaying import (
     Living,
@@ -15,7 +16,7 @@ from relaying import (
     to_server,
 )
 
-from mcp_auth_bridge.relay.base import Around, Excessive, Malformed, decoded
+from mcp_auth_bridge.relay.base import Around, Excessive, Kind, Malformed, decoded
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,13 @@ def test_bytes_that_are_not_a_message_are_raised_with_the_code_and_the_id_for_th
     for kind in (Malformed, Excessive):
         error = kind(-32600, "not a message", b"7")
         assert (error.code, error.message, error.id, str(error)) == (-32600, "not a message", b"7", "not a message")
+
+
+def test_a_kind_tells_its_name():
+    assert [repr(kind) for kind in (Kind.REQUEST, Kind.BATCH)] == ["Kind.REQUEST", "Kind.BATCH"]
+
+
+def test_a_key_belongs_to_the_id_that_a_message_has_now():
+    first = message(request(1))
+    assert msgspec.structs.replace(first, id=b'"x"').key == "x"
+    assert msgspec.structs.replace(first, raw=b"{}").key == 1

@@ -253,3 +253,8 @@ def test_a_method_is_the_text_that_its_escapes_mean(method):
 
 def test_a_method_may_hold_a_lone_surrogate():
     assert peek(b'{"id":1,"method":"\\ud800"}').method == "\ud800"
+
+
+def test_a_notification_may_hold_a_lone_surrogate():
+    message = peek(b'{"method":"m","params":{"x":"\\ud800"}}')
+    assert (message.kind, message.method, message.key) == (Kind.NOTIFICATION, "m", None)

@@ -97,14 +97,23 @@ def test_a_fault_of_a_relay_costs_one_call_which_is_answered(monkeypatch, step):
 
     def broken(self, *given):
         odd = given[0] == 1 if step == "ended" else b"odd" in given[-1].raw
-        yield from whole(self, *given)
+        actions = whole(self, *given)
         if odd:
             raise Bug
+        return actions
 
     monkeypatch.setattr(Delivery, step, broken)
     answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
     assert answers == Counter(["opening", "1", "2"])
     assert len(faults) == 1
+
+
+def test_a_fault_while_a_call_is_sent_costs_that_call(monkeypatch):
+    monkeypatch.setattr(Remote, "at_once", once_odd(Remote.at_once))
+    answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
+    assert answers == Counter(["opening", "1", "2"])
+    assert faults
+    assert all("Bug" in fault for fault in faults)
 
 
 def test_a_fault_during_a_reply_costs_its_call(monkeypatch):

@@ -6,7 +6,7 @@ import contextlib
 from peers.scripted import CUT, REQUEST
 
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.credentials.static import AnonymousCredentials, Field, RereadValue, WithOrganisation
+from mcp_auth_bridge.credentials.static import AnonymousCredentials, Field, RememberedValue, WithOrganisation
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.network import Network
@@ -19,7 +19,7 @@ async def organisation():
     return Secret("42")
 
 
-ORGANISATION = (Field("X-Org", RereadValue(organisation), "the header X-Org of t", "the test"),)
+ORGANISATION = (Field("X-Org", RememberedValue(organisation), "the header X-Org of t", "the test"),)
 OPENING = peek(b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}')
 OPENED = peek(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
 CALL = peek(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}')

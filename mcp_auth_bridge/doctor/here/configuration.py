@@ -57,7 +57,7 @@ def _settings(bridge: Bridge, evidence: Evidence) -> Iterator[str]:
 def _lines(bridge: Bridge, evidence: Evidence) -> Iterator[tuple[str, str]]:
     path = evidence.subject.context.config.path
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):  # it was replaced since it was loaded
         return
     lines: Mapping[str, int] = setting_lines(text, bridge.profile.name)

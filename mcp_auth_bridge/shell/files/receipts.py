@@ -20,6 +20,8 @@ class Receipt(msgspec.Struct, frozen=True):
 
     # The file that it is in.
     path: str
+    # The client, by the name that `install` takes.
+    client: str
     # Its keys there: those of the table, and its name.
     place: tuple[str, ...]
     # What else was made in the text.
@@ -46,9 +48,6 @@ class Receipts:
     def find(self, path: Path, place: tuple[str, ...]) -> Receipt | None:
         return next((each for each in self.load() if (each.path, each.place) == (str(path), place)), None)
 
-    def of_file(self, path: Path) -> list[Receipt]:
-        return [each for each in self.load() if each.path == str(path)]
-
     def add(self, receipt: Receipt) -> None:
         """Add `receipt`, unless there is one for its entry: the first one knows what there was before. Raises
         `StoreError`.
@@ -65,7 +64,7 @@ class Receipts:
             tables = receipt.undo if receipt.undo.tables > other.undo.tables else other.undo
             made_file = receipt.made_file or other.made_file
             folders = receipt.made_folders or other.made_folders
-            rest[heir] = Receipt(other.path, other.place, tables, made_file, folders)
+            rest[heir] = Receipt(other.path, other.client, other.place, tables, made_file, folders)
         self._save(rest)
 
     def _save(self, receipts: list[Receipt]) -> None:

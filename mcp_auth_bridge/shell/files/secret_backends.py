@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from mcp_auth_bridge.credentials.secret_sources import LIMIT, SecretSources, once
 from mcp_auth_bridge.secret import Secret
@@ -71,6 +72,14 @@ async def put_in_keyring(name: str, secret: Secret) -> None:
     from mcp_auth_bridge.stores.os_keyring import save_entry  # as in _read_keyring
 
     await run_with_timeout(lambda: save_entry(name, secret.reveal()), _KEYRING_TIMEOUT)
+
+
+async def forget_in_keyring(names: Sequence[str], *, sealing_key: bool) -> None:
+    """Delete the secrets `names` from the OS keyring, and the `sealing_key` with them. Raises `StoreError`."""
+    from mcp_auth_bridge.stores.os_keyring import USER, delete_entry  # as in _read_keyring
+
+    for name in (*names, *([USER] if sealing_key else [])):
+        await run_with_timeout(partial(delete_entry, name), _KEYRING_TIMEOUT)
 
 
 async def _read_keyring(name: str) -> str | None:

@@ -16,12 +16,13 @@ from typing import cast
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net import response_errors
+from mcp_auth_bridge.shell.net.bulk_body import BulkBody
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
 from mcp_auth_bridge.shell.net.request_head import RequestHead
 from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, HTTP_1, Head, ResponseInvalid, TwoLengths
 from mcp_auth_bridge.shell.net.response_parser import ResponseParser
-from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, is_readable, reset_at_end
+from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, readable_check, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 INTERIM_LIMIT = 10  # 1xx responses before the final one
@@ -43,10 +44,12 @@ class Connection(asyncio.BufferedProtocol):
     `buffer` may be shared: its contents are taken before another connection can write to it.
     """
 
-    # Set by `connection_made`, which asyncio calls first, as are the next two.
+    # Set by `connection_made`, which asyncio calls first, as are the next three.
     transport: asyncio.Transport
     # The socket below it, which an SSL transport forgets when it has ended.
     _socket: socket.socket
+    # Whether the kernel holds something of that socket.
+    _is_readable: Callable[[], bool]
     # Whether the bytes on the wire are those of HTTP: there is no TLS.
     _is_plain: bool
 
@@ -85,6 +88,8 @@ class Connection(asyncio.BufferedProtocol):
         self._receipt: Receipt | None = None
         # The part of a large request that the transport has not been given.
         self._unsent = memoryview(b"")
+        # Takes a large body in place of the parser; None while there is none.
+        self._bulk: BulkBody | None = None
         # Bytes received since a task last waited for some.
         self._unread = 0
         # Lets other tasks run while a body of many pieces is read.
@@ -111,7 +116,7 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def stirring(self) -> bool:
         """Whether the kernel holds something that the loop has not seen: the connection's end, or unasked-for bytes."""
-        return is_readable(self._socket)
+        return self._is_readable()
 
     @property
     def complete(self) -> bool:
@@ -170,9 +175,29 @@ class Connection(asyncio.BufferedProtocol):
 
     def arrived_body(self) -> bytes | None:
         """The body if it has come whole and is small, else None. All of it stays for `read_data`."""
-        while self._is_small and not self.complete and (pieces := self._parsed_body()):
+        while not self._parser.complete:
+            if not self._is_small or not (pieces := self._parsed_body()):
+                return None
             self._ahead += pieces
-        return b"".join(self._ahead) if self.complete and self._is_small else None
+        return b"".join(self._ahead)
+
+    @property
+    def length(self) -> int:
+        """Bytes to come of a body with a length; 0 for any other, and at its end."""
+        return self._parser.to_come or 0
+
+    def begin_bulk(self) -> BulkBody:
+        """Receive the rest of a body with a length into its place."""
+        length = self.length + sum(map(len, self._ahead))
+        self._bulk = BulkBody(length, b"".join((*self._ahead, *self._parser.body())))
+        self._ahead = []
+        return self._bulk
+
+    async def fill(self, bulk: BulkBody, seen: int) -> int:
+        """Wait until more than `seen` bytes of `bulk` are there, and return how many. Raises as `read_head`."""
+        while bulk.size == seen and not self.complete:
+            await self._wait_for_more()
+        return bulk.size
 
     @property
     def body_ahead(self) -> bytes:
@@ -190,7 +215,7 @@ class Connection(asyncio.BufferedProtocol):
     def is_promising(self) -> bool:
         """Whether the response is not complete, may still become a small one, and shows no fault so far."""
         is_open = self._peer_state is states.OPEN and self.failure is None and not self._malformed
-        return is_open and not self.complete and self._is_small and not self._is_http_2()
+        return is_open and not self._parser.complete and self._is_small and not self._is_http_2()
 
     def fail(self, error: BridgeError) -> None:
         """Let the wait for a head end with `error`."""
@@ -201,13 +226,14 @@ class Connection(asyncio.BufferedProtocol):
         """Make ready for the next exchange; False where that is impossible and the connection is to be aborted."""
         # A response that has arrived to its end leaves a good connection, also if it was not read.
         for _ in range(_AT_ONCE):
-            if self._exchange is not states.IN_BODY or self.complete or not self._parsed_body():
+            if self._parser.complete or self._exchange is not states.IN_BODY or not self._parsed_body():
                 break
         ended = self._peer_state is not states.OPEN or self.transport.is_closing()
         if ended or self._unsent or not self._parser.reusable:
             return False
         self._parser.begin()
         self._ahead = []
+        self._bulk = None
         self.spare_since = None
         self._exchange = after(self._exchange, states.RECYCLED)
         self._resume_reading()  # also when idle, so that the end of the connection is seen when it comes
@@ -239,8 +265,6 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _wait_for_more(self) -> None:
         """Wait for bytes, or for the end. Raises the error of a response that cannot come any more."""
-        if self.failure is not None:
-            raise self.failure
         if self._malformed or self._is_http_2():
             raise self._error()
         if self._peer_state is states.OPEN:
@@ -294,18 +318,23 @@ class Connection(asyncio.BufferedProtocol):
 
     def _is_http_2(self) -> bool:
         """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
-        awaiting = self._exchange is states.AWAITING_HEAD
-        return awaiting and _HTTP_2_FRAME.match(self._parser.received) is not None
+        if not self._parser.received or self._exchange is not states.AWAITING_HEAD:
+            return False
+        return _HTTP_2_FRAME.match(self._parser.received) is not None
 
     # The side of the transport, which calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self._socket = transport.get_extra_info("socket")
+        self._is_readable = readable_check(self._socket)
         self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
-        return self._buffer if self.moved is not None else self._buffer[:_UNWANTED_LIMIT]
+        wanted = self.moved is not None
+        if self._bulk is not None and not self._bulk.complete:
+            return self._bulk.room(READ_SIZE if wanted else _UNWANTED_LIMIT)
+        return self._buffer if wanted else self._buffer[:_UNWANTED_LIMIT]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._unread += nbytes
@@ -313,7 +342,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._exchange is states.IDLE:  # a response to no request
             self.abort()
             return
-        self._parser.receive(bytes(self._buffer[:nbytes]))
+        if self._bulk is not None and not self._bulk.complete:
+            self._bulk.size += nbytes
+            self._parser.skip(nbytes)
+        else:
+            self._parser.receive(bytes(self._buffer[:nbytes]))
         limit = _UNREAD_LIMIT if self.moved is not None else _UNWANTED_LIMIT
         if self._unread > limit and self._reading is states.READING:
             self._reading = after(self._reading, states.READING_PAUSED)

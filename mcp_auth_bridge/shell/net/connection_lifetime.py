@@ -37,9 +37,7 @@ class Lifetime:
         """Note a response that began after `seconds`, and its `Keep-Alive` fields."""
         self._round_trip = min(self._round_trip, seconds)
         self._responses += 1
-        if not fields:
-            return
-        for name, value in _PARAMETER.findall(",".join(fields)):
+        for name, value in _PARAMETER.findall(",".join(fields)) if fields else ():
             if name.lower() == "timeout":
                 self._timeout = float(value)
             elif self._responses == 1:

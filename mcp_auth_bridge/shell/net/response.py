@@ -11,6 +11,7 @@ from mcp_auth_bridge.shell.net.memory_budget import Share
 from mcp_auth_bridge.shell.net.response_head import Head
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
+_LARGE = 64 * 1024  # bytes of a body to come that is worth a place of its own
 _DECODED = 15  # units of work for a decoded piece
 
 
@@ -73,6 +74,9 @@ class StreamedResponse:
 
         Waits while the budget is short; the body is counted until `aclose`.
         """
+        connection = self._connection
+        if connection is not None and self._decoder is None and _LARGE <= connection.length <= limit:
+            return await self._read_bulk(connection)
         body = ByteBuffer()
         async for chunk in self.chunks():
             size = len(body) + len(chunk)
@@ -82,6 +86,20 @@ class StreamedResponse:
             await self.share.hold(size)
             body.add(chunk)
         return body.take()
+
+    async def _read_bulk(self, connection: Connection) -> bytes:
+        """The whole body, of which the length is known. Raises as `read`."""
+        bulk = connection.begin_bulk()
+        try:
+            size = bulk.size
+            await self.share.hold(size)
+            while not connection.complete:
+                size = await connection.fill(bulk, size)
+                self.heard()
+                await self.share.hold(size)
+            return bulk.take()
+        finally:
+            self._end()
 
     def give_way(self) -> None:
         """Let the pool cut the body short if another request needs its turn: nothing important is to come.

@@ -5,7 +5,6 @@ with the same length twice is rewritten for it, because RFC 9112 lets a client r
 CGI scripts behind old servers send them.
 """
 
-import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -17,7 +16,6 @@ HEAD_LIMIT = 64 * 1024
 HTTP_1 = b"HTTP/1."
 """The beginning of each response (RFC 9112 section 4)."""
 
-_LINE_END = re.compile(rb"\r?\n")
 _BOTH_FRAMINGS = (b"content-length", b"transfer-encoding")
 
 
@@ -93,8 +91,7 @@ class Llhttp:
             self._feed_head(text, add)
         except HttpParserError:
             raise ResponseInvalid from None
-        self.on_header = _ignore
-        return fields
+        return dict(fields)  # trailers are added to the other one
 
     def body(self, data: bytes) -> list[bytes]:
         """The pieces of a chunked body in `data`. Raises `ResponseInvalid`.
@@ -129,10 +126,6 @@ class Llhttp:
         self.complete = True
 
 
-def _ignore(name: bytes, value: bytes) -> None:
-    pass
-
-
 def _plain_fields(head: bytes, first: dict[bytes, bytes]) -> dict[str, tuple[str, ...]] | None:
     """The fields of a head that are `first`; None if one comes twice or has blanks after it, which is rare.
 
@@ -158,7 +151,7 @@ def _rewritten(head: bytes) -> bytes:
 def _lines(head: bytes) -> list[bytes]:
     """The lines of a head without their ends, unfolded, with one length for several equal ones. Raises as `head`."""
     lines: list[bytes] = []
-    for line in _LINE_END.split(head.rstrip(b"\r\n")):
+    for line in head.rstrip(b"\r\n").replace(b"\r\n", b"\n").split(b"\n"):
         if line[:1] in (b" ", b"\t"):
             if len(lines) < 2:
                 raise ResponseInvalid  # it continues no field

@@ -37,6 +37,9 @@ class ResponseParser:
         self._persists = False
         # Bytes to come of a body with a length; None while there is none.
         self.to_come: int | None = None
+        # The last final head, without chunks, and its bytes. Most servers repeat it until their `Date` is another one.
+        self._last: Head | None = None
+        self._last_text = b""
         # Reads the chunks of the body; None if it has none.
         self._chunks: Llhttp | None = None
 
@@ -62,16 +65,22 @@ class ResponseParser:
 
         Raises `ResponseInvalid`.
         """
+        if self._last is not None and self.received.startswith(self._last_text):
+            self.received = self.received[len(self._last_text) :]
+            self._frame(self._last, method, None)
+            return self._last
         end = _end_of_head(self.received)
         if (end or len(self.received)) > HEAD_LIMIT:
             raise HeadTooLarge
         if not end:
             return None
-        reading = Llhttp()
-        head = reading.head(self.received[:end])
+        reading, text = Llhttp(), self.received[:end]
+        head = reading.head(text)
         self.received = self.received[end:]
         if head.status >= 200:
             self._frame(head, method, reading)
+            if "transfer-encoding" not in head.fields:  # llhttp will have no part in a body after such a head
+                self._last, self._last_text = head, text
         return head
 
     def body(self) -> list[bytes]:
@@ -91,8 +100,13 @@ class ResponseParser:
             self.complete = not self.to_come
         return [data] if data else []
 
-    def _frame(self, head: Head, method: str, reading: "Llhttp") -> None:
-        """Decide where the body ends (RFC 9112 section 6.3)."""
+    def skip(self, size: int) -> None:
+        """Note that `size` bytes of a body with a length were received elsewhere."""
+        self.to_come = (self.to_come or 0) - size
+        self.complete = not self.to_come
+
+    def _frame(self, head: Head, method: str, reading: Llhttp | None) -> None:
+        """Decide where the body ends (RFC 9112 section 6.3). `reading` has read the head, if that has chunks."""
         self._persists = head.persists
         codings = head.fields.get("transfer-encoding")
         lengths = head.fields.get("content-length")

@@ -6,15 +6,16 @@ import socket
 import ssl
 import struct
 import sys
+from collections.abc import Callable
 
 
-def is_readable(sock: socket.socket) -> bool:
-    """Whether bytes, the end or an error wait in the kernel."""
+def readable_check(sock: socket.socket) -> Callable[[], bool]:
+    """A function that tells whether bytes, the end or an error wait in the kernel. Call it while `sock` is open."""
     if sys.platform == "win32":
-        return bool(select.select([sock], [], [], 0)[0])
+        return lambda: bool(select.select([sock], [], [], 0)[0])
     poller = select.poll()  # unlike select it takes file descriptors above 1023
     poller.register(sock, select.POLLIN)
-    return bool(poller.poll(0))
+    return lambda: bool(poller.poll(0))
 
 
 _LINGER = "hh" if sys.platform == "win32" else "ii"  # struct linger: whether, and for how many seconds
@@ -35,16 +36,20 @@ class Receipt:
 
     def is_missing(self) -> bool:
         """Whether the peer has certainly acknowledged nothing. Only Linux can tell."""
-        return self._before > 0 and _acknowledged_bytes(self._socket) == self._before
+        return self._before.strip(b"\0") != b"" and _acknowledged_bytes(self._socket) == self._before
 
 
-def _acknowledged_bytes(sock: socket.socket) -> int:
-    """How many bytes the peer's kernel has acknowledged so far, and the SYN; 0 where the system does not tell."""
-    info = b""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # the socket is closed already
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
-    return int.from_bytes(info[_BYTES_ACKED], sys.byteorder)
+def _acknowledged_bytes(sock: socket.socket) -> bytes:
+    """How many bytes the peer's kernel has acknowledged so far, and the SYN, as the system writes that number.
+
+    b"" or zeros where the system does not tell. There is one such look for each request.
+    """
+    if sys.platform != "linux":
+        return b""
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)[_BYTES_ACKED]
+    except OSError:  # the socket is closed already
+        return b""
 
 
 def reset_at_end(sock: socket.socket) -> None:

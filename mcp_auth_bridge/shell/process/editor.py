@@ -33,7 +33,7 @@ def editor_command(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def _words(text: str, name: str) -> tuple[str, ...]:
     if Path(text).is_file():
-        return (text,)  # a path with blanks that nobody has put into quotation marks
+        return (text,)  # a path with blanks, without quotation marks
     try:
         words = shlex.split(text, posix=os.name != "nt")
     except ValueError:

@@ -23,6 +23,17 @@ def invocation() -> tuple[str, ...]:
     return (sys.executable, "-m", "mcp_auth_bridge")
 
 
+def removal_command() -> str:
+    """The command that removes the program itself, as far as its folder tells who has installed it."""
+    parts = Path(sys.prefix).parts
+    if any(_OF_UVX.fullmatch(part) for part in parts):
+        return f"uv cache clean {_NAME}"
+    for installer, folder in (("uv tool", "uv"), ("pipx", "pipx")):
+        if folder in parts and _NAME in parts:
+            return f"{installer} uninstall {_NAME}"
+    return f"{sys.executable} -m pip uninstall {_NAME}"
+
+
 def _uvx() -> str:
     beside = Path(os.environ.get("UV", "uv")).with_name("uvx")
     return (beside.is_absolute() and shutil.which(str(beside))) or shutil.which("uvx") or "uvx"

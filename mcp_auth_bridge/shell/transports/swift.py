@@ -24,7 +24,6 @@ from mcp_auth_bridge.relay.http_semantics import (
     refusal_in_reply,
 )
 from mcp_auth_bridge.relay.sse import EventParser
-from mcp_auth_bridge.shell.net.response_parser import Head
 from mcp_auth_bridge.shell.transports.attempts import verdict_on
 from mcp_auth_bridge.shell.transports.messages import LARGEST, messages_in, parsed
 from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, Reading, ResponseFields
@@ -34,9 +33,6 @@ LARGEST_REQUEST = 64 * 1024
 """Bytes of a message that is sent at once: a larger one leaves in pieces, beside other work."""
 
 _LINES = 64  # line ends in a stream that is read without letting others have their turn
-_TOLD = {b"content-type": "content-type", b"set-cookie": "set-cookie", b"dpop-nonce": "dpop-nonce"}
-"""The headers of a success that matter."""
-
 _ERROR = b'"error"'
 _GO_ON: list[Message] = []
 """Stands for a response that is read elsewhere."""
@@ -78,8 +74,8 @@ class Swift:
         self._read = read
         # The request and its response. Set by `send`.
         self._sent: SentAtOnce
-        # The headers of the response that matter.
-        self._told: ResponseFields = {}
+        # The headers of the response.
+        self._head: ResponseFields = {}
         # Its verdict, None before its head has come.
         self._verdict: Verdict | None = None
         # Whether the response is not looked at any more: it was taken, a task goes on with it, or it is not wanted.
@@ -119,18 +115,18 @@ class Swift:
         if (head := begun.head) is None:
             return None if begun.waits else _GO_ON
         if (verdict := self._verdict) is None:
-            self._told = _told(head)
-            verdict = self._verdict = verdict_on(head.status, self._told, self._fields, self._message)
+            self._head = head.fields
+            verdict = self._verdict = verdict_on(head.status, head.fields, self._fields, self._message)
         if isinstance(verdict, Unauthorized | Failure):
             return _GO_ON
         self._course.alive()
         if self._is_over:
             return None  # that was the sign for the relay to hang up
         if (body := begun.whole_body()) is None:
-            # Messages that have come do not wait for the end of their stream.
-            silent = isinstance(verdict, EventStream) and not begun.body_so_far
+            # Messages that have come do not wait for the end of their stream. One without a reply is not left open.
+            silent = isinstance(verdict, EventStream) and self._is_request and not begun.body_so_far
             return None if begun.waits and (silent or isinstance(verdict, SingleMessage)) else _GO_ON
-        if self._course.congested or _ERROR in body:
+        if self._course.congested or _ERROR in body or (isinstance(verdict, EventStream) and _is_dense(body)):
             return _GO_ON
         return self._messages(body)
 
@@ -140,19 +136,23 @@ class Swift:
             case EventStream():
                 messages = _streamed(body)
                 first = messages[0].raw if messages and messages[0].kind is Kind.REPLY else b""
-                is_answered = self._message.kind is not Kind.REQUEST or any(map(self._is_reply, messages))
+                is_answered = not self._is_request or any(map(self._is_reply, messages))
             case SingleMessage():
                 messages, first, is_answered = parsed(body), body, True
             case _:
                 messages, first, is_answered = [], body, True
         return messages if is_answered and refusal_in_reply(first) is None else _GO_ON
 
+    @property
+    def _is_request(self) -> bool:
+        return self._message.kind is Kind.REQUEST
+
     def _is_reply(self, message: Message) -> bool:
         return message.kind is Kind.REPLY and message.key == self._message.key
 
     def _take(self, messages: list[Message]) -> None:
         self._is_over = True
-        self._sender.accepted(self._fields, self._message, self._told, self._verdict)
+        self._sender.accepted(self._fields, self._message, self._head, self._verdict)
         self._sender.over(self._message)
         self._sent.begun.release()  # before the messages are used, so that the next request can have the connection
         self._course.arrived(messages)
@@ -177,16 +177,10 @@ class Swift:
         self._sent.begun.abort()
 
 
-def _told(head: Head) -> ResponseFields:
-    told: dict[str, tuple[str, ...]] = {}
-    for raw, value in head.headers:
-        if (name := _TOLD.get(raw)) is not None:
-            told[name] = (*told.get(name, ()), value.decode("latin-1"))
-    return told
+def _is_dense(body: bytes) -> bool:
+    """Whether a stream has more lines than may be read without letting others have their turn."""
+    return body.count(b"\n") + body.count(b"\r") > _LINES
 
 
 def _streamed(body: bytes) -> list[Message]:
-    """The messages in a stream that has come whole; none if it has more lines than may be read at a stretch."""
-    if body.count(b"\n") + body.count(b"\r") > _LINES:
-        return []
     return [message for event in EventParser(LARGEST).feed(body) for message in messages_in(event)]

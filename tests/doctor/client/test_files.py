@@ -2,13 +2,11 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import anyio
 import pytest
 
-from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients import known_clients as known
 from mcp_auth_bridge.clients.client import Format, Place, Platform, System, locate
 from mcp_auth_bridge.doctor.client import files
@@ -144,27 +142,3 @@ def test_a_file_that_is_too_large_is_not_called_invalid(system):
     write(f"{system.workspace}/.mcp.json", json.dumps({"acme": "x" * 2 * 1024 * 1024}))
     unread = next(file for file in read(system, ["acme"]).unread if file.path.endswith("/.mcp.json"))
     assert (unread.reason, unread.concerns) == ("it has more than 1 MiB", False)
-
-
-def test_this_machine_is_known_by_its_variables(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    system = this_system({"HOME": "/home/u"})
-    assert (system.home, system.workspace) == ("/home/u", str(tmp_path))
-    assert this_system({}).home == ""
-
-
-def test_a_home_folder_with_a_relative_path_would_be_the_project_and_is_not_used():
-    assert this_system({"HOME": "."}).home == ""
-
-
-def test_windows_has_another_variable_for_the_home_folder(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert this_system({"USERPROFILE": "/users/u", "HOME": "/x"}).home == "/users/u"
-
-
-def test_a_current_folder_that_is_gone_is_no_project(tmp_path, monkeypatch):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    assert this_system({}).workspace == ""

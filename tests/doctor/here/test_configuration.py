@@ -106,6 +106,10 @@ def test_each_setting_of_the_file_has_its_line_and_the_source_of_its_value(paths
     )
 
 
+def test_a_byte_order_mark_does_not_hide_the_lines(paths):
+    assert "url: line 2" in places(chosen(loaded(paths, f"\ufeff{FILE}"), target="acme"))[1]
+
+
 def test_the_command_line_goes_before_the_file(paths):
     evidence = chosen(
         loaded(paths, FILE),

@@ -79,7 +79,7 @@ def test_a_read_only_file_is_not_replaced(path):
 
 
 @posix
-def test_what_a_killed_process_has_left_is_in_nobodys_way(path):
+def test_the_remains_of_a_killed_process_are_replaced(path):
     (path.parent / ".config.toml.mcp-auth-bridge.new").write_text("half")
     replace_user_file(read_user_file(path), "whole")
     assert names(path.parent) == ["config.toml"]

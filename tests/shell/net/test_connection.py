@@ -292,3 +292,57 @@ async def test_a_certificate_that_is_missing_is_known_by_the_alert_of_tls_1_3():
     alert.reason = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
     connection.connection_lost(alert)
     assert isinstance(connection._error(), Unreachable)
+
+
+@story
+async def test_a_large_body_goes_into_its_place_from_wherever_it_was_read_to():
+    body = bytes(range(256)) * 4096
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(body)])
+        response = await post(pool, at(server))
+        connection = response._connection
+        assert connection.length == len(body)
+        assert connection.arrived_body() is None
+        bulk, size = connection.begin_bulk(), 0
+        while not connection.complete:
+            size = await connection.fill(bulk, size)
+        assert bulk.take() == body
+        await response.aclose()
+
+
+@story
+async def test_a_small_body_can_be_looked_at_before_it_is_read():
+    async with Scripted() as server, pooled() as pool:
+        gate = Gate()
+        server.play([REQUEST, CHUNKED + b"3\r\none\r\n", gate, b"3\r\ntwo\r\n0\r\n\r\n"])
+        response = await post(pool, at(server))
+        connection = response._connection
+        while not connection.body_ahead:
+            assert connection.arrived_body() is None
+            await asyncio.sleep(0)
+        assert connection.is_promising
+        gate.open.set()
+        while (body := connection.arrived_body()) is None:  # noqa: ASYNC110 - nothing announces that
+            await asyncio.sleep(0)
+        assert (body, connection.is_promising) == (b"onetwo", False)
+        assert await response.read(LIMIT) == b"onetwo"
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@story
+async def test_a_wait_for_a_head_ends_with_the_error_that_is_given(waits):
+    async with Scripted() as server, pooled() as pool:
+        gate = Gate()
+        server.play([REQUEST, gate])
+        task = asyncio.create_task(call(pool, at(server)))
+        await gate.reached.wait()
+        [connection] = pool._open
+        if waits:
+            connection.fail(TheirProtocolError("given"))
+        else:
+            connection.failure = TheirProtocolError("given")
+            with pytest.raises(TheirProtocolError, match="given"):
+                connection.arrived_head()
+            connection.moved()
+        with pytest.raises(TheirProtocolError, match="given"):
+            await task

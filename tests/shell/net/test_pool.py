@@ -304,3 +304,19 @@ async def test_a_connection_that_ends_before_a_request_is_sent_is_safe_to_repeat
         with pytest.raises(Unreachable, match="before a request was sent") as caught:
             await call(pool, at(server))
         assert caught.value.retry_safe
+
+
+@story
+async def test_a_request_is_sent_at_once_if_a_connection_is_idle_and_a_turn_is_free():
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(), REQUEST, ok(b"2")])
+        prepared, moved = pool.prepare("POST", at(server), []), asyncio.Event()
+        assert pool.at_once(prepared, b"{}", moved.set) is None
+        await call(pool, at(server))
+        prepared.route.dialling = 1  # a request that was made before waits for its connection
+        assert pool.at_once(prepared, b"{}", moved.set) is None
+        prepared.route.dialling = 0
+        begun = pool.at_once(prepared, b"{}", moved.set)
+        await moved.wait()
+        assert await (await begun.resume()).read(LIMIT) == b"2"
+        assert server.connections == 1

@@ -145,3 +145,19 @@ async def test_a_header_is_its_first_value_in_any_case_of_its_name():
         assert (response.header("x-twice"), response.header("absent")) == ("1", "")
         assert response.headers["x-twice"] == ("1", "2")
         await response.aclose()
+
+
+@story
+async def test_a_large_body_is_heard_counted_and_limited_like_a_small_one():
+    body = bytes(range(256)) * 4096
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(body), REQUEST, ok(body), DRAIN])
+        response, heard = await post(pool, at(server)), []
+        response.heard = lambda: heard.append(response.share.counted)
+        assert await response.read(len(body)) == body
+        assert heard
+        assert response.share.counted > 0
+        await response.aclose()
+        assert response.share.counted == 0
+        with pytest.raises(LimitExceeded):
+            await (await post(pool, at(server))).read(len(body) - 1)

@@ -105,3 +105,12 @@ def test_what_is_between_chunks_has_a_limit():
     assert reading.rest() == reading.body(b"5;" + b"x" * (HEAD_LIMIT - 2)) == []
     with pytest.raises(ResponseInvalid):
         reading.body(b"xxx")
+
+
+@pytest.mark.parametrize("lines", [b"", b"X: 1 \r\n"])
+def test_trailers_are_no_fields_of_the_head(lines):
+    reading = Llhttp()
+    read = reading.head(OK + lines + b"Transfer-Encoding: chunked\r\n\r\n")
+    before = dict(read.fields)
+    assert reading.body(b"0\r\nX-Sum: 1\r\n\r\n") == []
+    assert read.fields == before

@@ -189,3 +189,49 @@ def test_the_next_response_on_a_connection_is_read_like_the_first():
         parser.receive(FRAMINGS["chunks"])
         assert parser.head("POST").status == 200
         assert (b"".join(parser.body()), parser.reusable) == (b"hello", True)
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD"])
+def test_a_head_that_is_repeated_is_read_as_the_first_time(method):
+    parser = ResponseParser()
+    for body in (b"hello", b"HTTP/"):
+        parser.begin()
+        for data in (FRAMINGS["a length"][:20], FRAMINGS["a length"][20:-5] + (b"" if method == "HEAD" else body)):
+            assert not parser.complete
+            parser.receive(data)
+            head = parser.head(method)
+        assert (head.status, head.fields) == (200, {"content-length": ("5",)})
+        assert b"".join([] if method == "HEAD" else parser.body()) == (b"" if method == "HEAD" else body)
+        assert parser.reusable
+
+
+def test_a_head_after_a_repeated_beginning_is_read_anew():
+    parser = ResponseParser()
+    for length in (1, 12):
+        parser.begin()
+        parser.receive(OK + b"Content-Length: %d\r\n\r\n" % length + b"x" * length)
+        parser.head("POST")
+        assert (parser.body(), parser.reusable) == ([b"x" * length], True)
+
+
+def test_chunks_have_a_reader_of_their_own_each_time_though_their_head_is_repeated_with_another_method():
+    parser = ResponseParser()
+    for method in ("HEAD", "POST"):
+        parser.begin()
+        parser.receive(CHUNKED if method == "HEAD" else FRAMINGS["chunks"])
+        parser.head(method)
+        assert (b"".join([] if method == "HEAD" else parser.body()), parser.reusable) == (
+            b"" if method == "HEAD" else b"hello",
+            True,
+        )
+
+
+def test_bytes_of_a_body_that_were_received_elsewhere_count():
+    parser = ResponseParser()
+    parser.receive(OK + b"Content-Length: 5\r\n\r\nhe")
+    parser.head("POST")
+    assert parser.body() == [b"he"]
+    parser.skip(2)
+    assert (parser.to_come, parser.complete) == (1, False)
+    parser.skip(1)
+    assert parser.reusable

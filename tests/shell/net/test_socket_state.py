@@ -8,19 +8,20 @@ import sys
 import pytest
 import trustme
 
-from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, is_readable, reset_at_end
+from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, readable_check, reset_at_end
 
 
 def test_bytes_and_an_end_are_seen_and_silence_is_not():
     near, far = socket.socketpair()
     with near:
-        assert not is_readable(near)
+        is_readable = readable_check(near)
+        assert not is_readable()
         far.send(b"x")
-        assert is_readable(near)
+        assert is_readable()
         near.recv(1)
-        assert not is_readable(near)
+        assert not is_readable()
         far.close()
-        assert is_readable(near)
+        assert is_readable()
 
 
 def connected():
