@@ -28,7 +28,7 @@ def story(arguments: argparse.Namespace) -> "Story":
 
     async def run(context: "Context") -> int:
         if arguments.line:
-            line = (await terminal.read_stdin()).decode(errors="replace")
+            line = (await terminal.read_stdin()).decode(errors="replace").removesuffix("\n")  # fish adds it
             found = await answer(shell, line, context)
         else:
             found = SCRIPTS[shell]

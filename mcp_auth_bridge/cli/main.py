@@ -201,10 +201,10 @@ def _secret(arguments: argparse.Namespace) -> "Story":
     return lambda context: secret.run(secret.Input(arguments.name), context)
 
 
-def _key(_arguments: argparse.Namespace) -> "Story":
+def _key(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import key
 
-    return key.run
+    return lambda context: key.run(key.Input(arguments.json), context)
 
 
 def _logout(arguments: argparse.Namespace) -> "Story":
@@ -253,7 +253,7 @@ def _token(arguments: argparse.Namespace) -> "Story":
     if arguments.env is not None and arguments.exec is None:
         raise ConfigError("--env names the variable for --exec, which is not given", "add --exec and a program")
     variable = token.VARIABLE if arguments.env is None else arguments.env
-    given = token.Input(_server(arguments), arguments.format, arguments.exec or (), variable)
+    given = token.Input(_server(arguments), arguments.json, arguments.exec or (), variable)
     return lambda context: token.run(given, context)
 
 
