@@ -13,7 +13,6 @@ sequence that it got from another one or has returned.
 import functools
 import json
 import math
-import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeAlias
@@ -250,21 +249,8 @@ class Relay(Protocol):
     def woke(self, timer: str) -> Sequence[Action]: ...
 
 
-_ENTRIES = ("from_client", "from_server", "alive", "ended", "woke")
-
-
 class Around:
     """Passes everything on to the relay `inner`, and hands back its actions."""
-
-    def __init_subclass__(cls) -> None:
-        # Each class gets code of its own for the entries that it inherits. CPython specialises the bytecode of a method
-        # for one class: code that twenty classes share costs three times as much, at each layer of each message.
-        super().__init_subclass__()
-        for name in _ENTRIES:
-            if name not in cls.__dict__:
-                one = getattr(cls, name)
-                code = one.__code__.replace()
-                setattr(cls, name, types.FunctionType(code, one.__globals__, name, None, one.__closure__))
 
     def __init__(self, inner: Relay) -> None:
         self._inner = inner
