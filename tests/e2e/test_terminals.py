@@ -1,13 +1,18 @@
 """On a terminal a command shows colours and columns for a person; in a pipe, the same bytes as ever."""
 
+import asyncio
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from program import command
 from terminals import typing, visible
+
+from mcp_auth_bridge.demo.server import serving
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="terminals of this kind are POSIX'")
 
@@ -106,3 +111,21 @@ def test_the_table_says_what_the_text_says(environment, tmp_path):
 
 def test_the_json_of_a_terminal_has_no_colours(environment):
     assert on_terminal(environment, "list", "--json") == piped(environment, "list", "--json")
+
+
+def test_a_login_shows_the_time_left_and_ctrl_c_takes_the_line_away(environment, tmp_path):
+    async def interrupted():
+        async with serving(time.time, os.urandom, 60) as grants:
+            key = tmp_path / "key"
+            (tmp_path / "config.toml").write_text(
+                f"[store]\nkind = 'key_file'\npath = '{key}'\n[servers.demo]\nurl = '{grants.resource}'\n"
+            )
+            # In a container, a login on a terminal also waits for an address that the user pastes: no line moves then.
+            words = ["sh", "-c", 'exec "$0" login demo --no-browser </dev/null', command()]
+            return await asyncio.to_thread(typing, words, environment, [(" left", "\x03")])
+
+    code, shown = asyncio.run(interrupted())
+    assert code == 130
+    assert re.search(r"waiting for the browser .*[45]:\d\d left", shown)
+    assert "left" not in "\n".join(visible(shown))
+    assert "\x1b[?25l" not in shown  # the cursor
