@@ -1,5 +1,6 @@
 """The documents describe the program correctly."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -144,3 +145,35 @@ def test_each_attack_on_the_page_on_security_has_a_test():
     page = (ROOT / "docs" / "security.md").read_text().partition("## Not defended")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| attack", "| ---"))]
     assert all("](../tests/" in row for row in rows)
+
+
+def texts(path: Path) -> list[str]:
+    """The texts in the source at `path`, with `…` in the place of each value."""
+    return [text for node in ast.walk(ast.parse(path.read_text())) if (text := rendered(node))]
+
+
+def rendered(node: ast.AST) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(rendered(part) or "…" for part in parts)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return (rendered(left) or "…") + (rendered(right) or "…")
+    return ""
+
+
+def test_each_sentence_of_the_page_on_troubleshooting_is_one_of_the_program():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    sentences = re.findall(r"^\| “(.+?)” \|", page, re.MULTILINE)
+    assert len(sentences) == sum(line.startswith("| “") for line in page.splitlines()) > 50
+    package = [text for path in (ROOT / "mcp_auth_bridge").rglob("*.py") for text in texts(path)]
+    for sentence in sentences:
+        words = ".*".join(re.escape(part) for part in sentence.split("…"))
+        assert any(re.search(words, text) for text in package), sentence
+
+
+def test_the_readme_quotes_only_sentences_of_the_page_on_troubleshooting():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    for sentence in re.findall(r"^\| “(.+?)” \|", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert f"“{sentence}”" in page, sentence
