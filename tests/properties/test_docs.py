@@ -40,7 +40,7 @@ def test_the_example_configuration_holds_every_key_and_is_valid():
         assert re.search(rf"\b{field}\b", example), field
 
 
-@pytest.mark.parametrize("document", ["README.md", "config.example.toml"])
+@pytest.mark.parametrize("document", ["README.md", "config.example.toml", "docs/rollout.md"])
 def test_a_documented_configuration_is_valid(document):
     text = (ROOT / document).read_text()
     blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]
@@ -177,3 +177,21 @@ def test_the_readme_quotes_only_sentences_of_the_page_on_troubleshooting():
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
     for sentence in re.findall(r"^\| “(.+?)” \|", (ROOT / "README.md").read_text(), re.MULTILINE):
         assert f"“{sentence}”" in page, sentence
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_link_to_a_file_or_a_heading_leads_somewhere(document):
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        file, _, heading = link.partition("#")
+        target = document.parent / file if file else document
+        assert target.exists(), link
+        if heading:
+            assert heading in {anchor(title) for title in re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)}
+
+
+def anchor(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
