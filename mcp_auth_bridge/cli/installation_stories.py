@@ -21,11 +21,15 @@ def _install(arguments: argparse.Namespace, server: "ServerChoice | None") -> "S
     from mcp_auth_bridge.commands import install
     from mcp_auth_bridge.config.profile import ServerChoice
 
+    if arguments.json and (
+        arguments.migrate or not (arguments.dry_run or (not arguments.all and arguments.client is None))
+    ):
+        raise ConfigError("--json goes with --dry-run, or with the list of clients", "leave it out")
     if arguments.migrate:
         return _migrate(arguments)
     _check_client(arguments)
     if arguments.client is None and not arguments.all:
-        return install.show_clients
+        return lambda context: install.show_clients(install.ListInput(arguments.json), context)
     if arguments.all and arguments.client is not None:  # the only name on the line is that of the server
         server = ServerChoice(arguments.client, allow_http=arguments.allow_http)
     given = install.Input(
@@ -35,6 +39,7 @@ def _install(arguments: argparse.Namespace, server: "ServerChoice | None") -> "S
         Clash.REPLACE if arguments.replace else Clash.REFUSE,
         dry_run=arguments.dry_run,
         without_login=arguments.no_login,
+        as_json=arguments.json,
     )
     return lambda context: install.run(given, context)
 

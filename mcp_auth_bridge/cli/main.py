@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         [Context], Coroutine[Any, Any, int]
     ]  # Any: what a coroutine yields is asyncio's business
 
-_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove")
+_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove", "completion")
 """The commands that look at the configuration file themselves: it may be wrong, and `--config` may name a new one."""
 
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
@@ -103,8 +103,10 @@ def _relay(arguments: argparse.Namespace) -> "Story":
     parent = os.getppid()  # as early as possible: once it has died, another process adopts this one
     # From here on, libraries can neither write to the client nor read from it.
     from mcp_auth_bridge.shell.console import stdio
+    from mcp_auth_bridge.shell.process import lean_msgspec
 
     incoming, outgoing = stdio.claim()
+    lean_msgspec.load()
     from mcp_auth_bridge.commands import run
 
     given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)
@@ -201,10 +203,10 @@ def _secret(arguments: argparse.Namespace) -> "Story":
     return lambda context: secret.run(secret.Input(arguments.name), context)
 
 
-def _key(_arguments: argparse.Namespace) -> "Story":
+def _key(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import key
 
-    return key.run
+    return lambda context: key.run(key.Input(arguments.json), context)
 
 
 def _logout(arguments: argparse.Namespace) -> "Story":
@@ -253,7 +255,7 @@ def _token(arguments: argparse.Namespace) -> "Story":
     if arguments.env is not None and arguments.exec is None:
         raise ConfigError("--env names the variable for --exec, which is not given", "add --exec and a program")
     variable = token.VARIABLE if arguments.env is None else arguments.env
-    given = token.Input(_server(arguments), arguments.format, arguments.exec or (), variable)
+    given = token.Input(_server(arguments), arguments.json, arguments.exec or (), variable)
     return lambda context: token.run(given, context)
 
 
@@ -283,6 +285,12 @@ def _demo(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import demo
 
     return lambda context: demo.run(demo.Input(unattended=arguments.no_browser), context)
+
+
+def _completion(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.cli import completion
+
+    return completion.story(arguments)
 
 
 def _server(arguments: argparse.Namespace) -> "ServerChoice":
@@ -327,5 +335,6 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "tools": _tools,
     "call": _call,
     "demo": _demo,
+    "completion": _completion,
 }
 """Builds the story of a command from its arguments, by the name of the command."""

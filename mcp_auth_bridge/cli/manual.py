@@ -152,7 +152,8 @@ def _add_key(commands: "options.Commands") -> None:
 
 The first call creates the key pair; the private key stays in the store. Compare the line on both machines: anyone who
 can replace it on the way gets the login."""
-    options.add_command(commands, "key", text, "  mcp-auth-bridge key")
+    parser = options.add_command(commands, "key", text, "  mcp-auth-bridge key\n  mcp-auth-bridge key --json")
+    parser.add_argument("--json", action="store_true", help="for programs: print a JSON object")
 
 
 def _add_secret(commands: "options.Commands") -> None:
@@ -240,17 +241,16 @@ def _add_token(commands: "options.Commands") -> None:
 A token that is about to expire is renewed first. No browser opens. With --exec a program gets the token in its
 environment, where the list of processes does not show it."""
     example = """  mcp-auth-bridge token acme
-  mcp-auth-bridge token acme --format json
+  mcp-auth-bridge token acme --json
   mcp-auth-bridge token acme --exec ./report.py   # reads the variable MCP_TOKEN"""
     parser = options.add_command(commands, "token", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
-        "--format",
-        choices=("plain", "json"),
-        default="plain",
-        help="json: token_type, access_token, expires_at, resource, issuer, scope and account (default: plain)",
+        "--json",
+        action="store_true",
+        help="print the token with its type, expiry, resource, issuer, scope and account, for programs",
     )
     form.add_argument(
         "--exec",
@@ -311,6 +311,20 @@ def _add_demo(commands: "options.Commands") -> None:
     parser.add_argument("--no-browser", action="store_true", help="allow the login automatically, without your browser")
 
 
+def _add_completion(commands: "options.Commands") -> None:
+    text = """Print the script that lets a shell complete command lines of this program: bash, zsh or fish.
+
+It completes commands, options, clients, files, and the names of servers. No keyring is opened for them."""
+    example = """  mcp-auth-bridge completion fish | source    # in config.fish
+  eval "$(mcp-auth-bridge completion bash)"   # in ~/.bashrc
+  eval "$(mcp-auth-bridge completion zsh)"    # in ~/.zshrc, after compinit"""
+    parser = options.add_command(commands, "completion", text, example)
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    parser.add_argument(
+        "--line", action="store_true", help="for the script: read a command line from stdin, print what may come next"
+    )
+
+
 def _add_add(commands: "options.Commands") -> None:
     from mcp_auth_bridge.cli import configuration_manual  # `run` needs none of these
 
@@ -353,5 +367,6 @@ _COMMANDS: Mapping[str, Callable[["options.Commands"], None]] = {
     "tools": _add_tools,
     "call": _add_call,
     "demo": _add_demo,
+    "completion": _add_completion,
 }
 """Adds the parser of a command, by the name of the command, in the order of the help."""

@@ -17,10 +17,11 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.http_syntax import USER_AGENT, first_value, media_type, retry_after
 from mcp_auth_bridge.relay.redirects import leads_to_login
-from mcp_auth_bridge.relay.session_loss import FORGOTTEN
 
 SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 LATEST = SUPPORTED[-1]
+
+FORGOTTEN = "the server no longer knows the MCP session"
 
 _ACCEPT_POST = "application/json, text/event-stream"
 _ACCEPT_GET = "text/event-stream"

@@ -13,6 +13,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, Sent, SessionDoubted, SessionLost
 from mcp_auth_bridge.relay.base import REQUEST, Message
+from mcp_auth_bridge.relay.http_semantics import FORGOTTEN
 
 
 class Loss(enum.Enum):
@@ -156,9 +157,6 @@ def lost_session(refused: RefusedRequest, answer: bytes | BridgeError | None = N
     if loss is Loss.UNCLEAR:
         error.sent = Sent.UNKNOWN
     return error
-
-
-FORGOTTEN = "the server no longer knows the MCP session"
 
 
 class _Error(msgspec.Struct):

@@ -40,9 +40,19 @@ def test_the_words_and_the_options_of_install_are_its_input(given):
     )
 
 
-def test_install_alone_shows_the_clients():
-    arguments = build_parser(["install"]).parse_args(["install"])
-    assert installation_stories.story(arguments, None) is install.show_clients
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_install_alone_shows_the_clients(words, given, monkeypatch):
+    monkeypatch.setattr(install, "show_clients", lambda *given: given)
+    arguments = build_parser(["install"]).parse_args(["install", *words])
+    found = installation_stories.story(arguments, None)("the context")
+    assert found == (install.ListInput(bool(words)), "the context")
+
+
+def test_json_is_for_a_list_of_clients_or_of_changes(given):
+    assert given("install", "kiro", "--dry-run", "--json") == install.Input("kiro", None, dry_run=True, as_json=True)
+    for words in (("kiro",), ("--all",), ("--migrate", "--dry-run")):
+        with pytest.raises(ConfigError, match="--json goes with"):
+            given("install", *words, "--json")
 
 
 def test_a_migration_takes_a_client_and_no_server(given):

@@ -60,6 +60,19 @@ def test_the_clients_on_this_machine_are_listed(home):
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["cursor", "claude-code"]
 
 
+def test_the_clients_and_a_change_are_also_json(home):
+    file = home.file(".cursor/mcp.json", '{"mcpServers": {}}')
+    done = home.run("install", "--json")
+    assert json.loads(done.stdout) == [{"client": "cursor", "name": "Cursor", "files": [str(file)]}]
+    assert done.stderr == ""
+    (change,) = json.loads(home.run("install", "cursor", "acme", "--dry-run", "--json").stdout)
+    assert (change["client"], change["file"], change["changes"]) == ("cursor", str(file), True)
+    assert '"acme"' in change["diff"]
+    assert home.run("install", "cursor", "acme", "--no-login").returncode == 0
+    (change,) = json.loads(home.run("install", "cursor", "acme", "--dry-run", "--json").stdout)
+    assert (change["changes"], change["diff"]) == (False, "")
+
+
 def test_an_unknown_client_is_refused_with_the_nearest_name(home):
     done = home.run("install", "cursur", "acme")
     assert done.returncode == 2

@@ -89,7 +89,7 @@ HEAVY = """
     h11 mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata
     webbrowser http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email
     email.utils xml tomlkit truststore certifi multiprocessing sqlite3 shutil bz2 lzma
-    concurrent.futures.thread
+    concurrent.futures.thread typing_extensions
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
@@ -206,6 +206,7 @@ def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tm
     assert code == 0
     assert below([*HEAVY.split(), "shlex"], loaded) == set()
     later = """
+        shell.net.connect_errors
         credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command relay.signing_in
         credentials.stored_session
     """
@@ -220,7 +221,8 @@ def test_until_the_first_answer_nothing_is_loaded_for_a_refusal(tmp_path):
 
     code, loaded, heard = asyncio.run(story())
     assert (code, [value["id"] for value in heard]) == (0, [INITIALIZE["id"]])
-    assert below(["mcp_auth_bridge.oauth.error_text"], loaded) == set()
+    later = "oauth.error_text relay.session_loss shell.net.connect_errors"
+    assert below([f"mcp_auth_bridge.{name}" for name in later.split()], loaded) == set()
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

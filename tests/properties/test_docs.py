@@ -63,6 +63,7 @@ def test_every_command_has_an_example_in_its_help(capsys):
         "status",
         "install",
         "uninstall",
+        "completion",
         "doctor",
         "token",
         "tools",

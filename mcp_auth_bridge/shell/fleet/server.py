@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mcp_auth_bridge.config.redis import RedisAddress, RedisStoreSettings
 from mcp_auth_bridge.errors import ConfigError, StoreError, Unreachable, quoted
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.net.connect_errors import translate_errors
+from mcp_auth_bridge.shell.net.error_translation import translate_errors
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.process.threads import run_in_background
 from mcp_auth_bridge.stores.redis import ServerLost

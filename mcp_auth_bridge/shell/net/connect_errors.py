@@ -5,8 +5,6 @@ import errno
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from mcp_auth_bridge.errors import Unreachable, quoted
@@ -173,17 +171,6 @@ _SYSTEM = {
     errno.ECONNABORTED: _HUNG_UP,
     errno.EPIPE: _HUNG_UP,
 }
-
-
-@contextmanager
-def translate_errors(place: str) -> Iterator[None]:
-    """Raise errors of the connection attempt inside as `ConnectFailed`, with `place` as the name of the other side."""
-    try:
-        yield
-    except TimeoutError:
-        raise  # the deadline covers all steps, and its own message names them
-    except (OSError, UnicodeError) as error:  # a host name that cannot be encoded is a UnicodeError
-        raise connect_error(error, place) from None
 
 
 def connect_error(error: OSError | UnicodeError, place: str) -> ConnectFailed:

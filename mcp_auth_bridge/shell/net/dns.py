@@ -6,7 +6,7 @@ from itertools import chain, zip_longest
 
 from mcp_auth_bridge.oauth.address_zones import Address, Zone, parse_address, reach_of
 from mcp_auth_bridge.oauth.trust import filter_addresses
-from mcp_auth_bridge.shell.net.connect_errors import translate_errors
+from mcp_auth_bridge.shell.net.error_translation import translate_errors
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.urls import Url
 

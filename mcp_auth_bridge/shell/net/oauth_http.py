@@ -17,9 +17,9 @@ from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, OutcomeUnknown, Red
 from mcp_auth_bridge.http_syntax import USER_AGENT
 from mcp_auth_bridge.oauth.address_zones import Address
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.dns import Resolver
+from mcp_auth_bridge.shell.net.error_translation import translate_errors
 from mcp_auth_bridge.shell.net.fetch import LARGEST_RESPONSE, build_request, refusal_text, wait_for_response
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy

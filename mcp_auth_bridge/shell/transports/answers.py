@@ -6,7 +6,7 @@ Each response is to one message. So an error in it under no id, or under a wrong
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -16,10 +16,12 @@ from mcp_auth_bridge.relay.base import Kind, Malformed, Message
 from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.http_semantics import LONGEST_REFUSAL, Failure
 from mcp_auth_bridge.relay.resumption import Resumption
-from mcp_auth_bridge.relay.session_loss import RefusedRequest, lost_session, refused_by_reply
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.messages import LARGEST, EventReader
 from mcp_auth_bridge.shell.transports.refusal_text import PATIENCE, quote, read_words
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.relay.session_loss import RefusedRequest
 
 Deliver: TypeAlias = Callable[[Message], Awaitable[None]]
 """Hands a message on. Awaited, so that a slow client slows the server down."""
@@ -115,6 +117,8 @@ def _is_error(reply: Message) -> bool:
 
 
 def _check_session(reply: Message, request: Message, asked: Asked, status: int, answer: bytes | BridgeError) -> None:
+    from mcp_auth_bridge.relay.session_loss import refused_by_reply  # most requests succeed
+
     lost = _lost_by(refused_by_reply(reply, request, status, asked.session_id), answer)
     if lost is not None:
         raise lost
@@ -124,6 +128,8 @@ def _answer_of(
     stray: Message, request: Message, asked: Asked, status: int, sent: Mapping[str, str]
 ) -> Message | BridgeError:
     """The reply to `request` that the error `stray` is; an error that quotes it if it is for another request."""
+    from mcp_auth_bridge.relay.session_loss import refused_by_reply  # as above
+
     refused = refused_by_reply(stray, request, status, asked.session_id)
     if stray.key is None and refused.code is not None:
         return _under_id(stray, request)
@@ -149,6 +155,7 @@ async def read_failure(
     if request is None or not verdict.body_may_reply:
         return await read_error(response, verdict, asked, sent)
     from mcp_auth_bridge.oauth.error_text import LONGEST  # most requests succeed
+    from mcp_auth_bridge.relay.session_loss import RefusedRequest, refused_by_reply  # as above
 
     body = await _read_body(response)
     words = body.decode(errors="replace") if len(body) <= LONGEST else ""
@@ -189,10 +196,14 @@ async def read_error(
 
     It is a `SessionLost` if the failure may mean the session.
     """
+    from mcp_auth_bridge.relay.session_loss import RefusedRequest  # most requests succeed
+
     words = await read_words(response)
     failed = quote(verdict.error, words, sent)
     return _lost_by(RefusedRequest(response.status, asked.session_id, words), failed) or failed
 
 
-def _lost_by(refused: RefusedRequest, answer: bytes | BridgeError) -> SessionLost | None:
+def _lost_by(refused: "RefusedRequest", answer: bytes | BridgeError) -> SessionLost | None:
+    from mcp_auth_bridge.relay.session_loss import lost_session  # as above
+
     return lost_session(refused, answer) if refused.session_id else None

@@ -16,9 +16,9 @@ from mcp_auth_bridge.errors import (
     UrlRefused,
 )
 from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_semantics import Failure
+from mcp_auth_bridge.relay.http_semantics import FORGOTTEN, Failure
 from mcp_auth_bridge.relay.resumption import Resumption
-from mcp_auth_bridge.relay.session_loss import FORGOTTEN, RefusedRequest, lost_session
+from mcp_auth_bridge.relay.session_loss import RefusedRequest, lost_session
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.memory_budget import FREE
 from mcp_auth_bridge.shell.net.response import StreamedResponse

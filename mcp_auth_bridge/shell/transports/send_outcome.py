@@ -7,7 +7,6 @@ from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import OutcomeUnknown
 from mcp_auth_bridge.relay.http_semantics import Unauthorized, Verdict
 from mcp_auth_bridge.relay.redirects import redirect_target
-from mcp_auth_bridge.relay.session_loss import RefusedRequest, lost_session
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.answers import Asked, Attribution, Deliver
@@ -57,6 +56,8 @@ class SendOutcome:
         refused = await self._refusal_of_credentials(reading)
         if refused is None or not self.asked.in_proven_session:
             return refused
+        from mcp_auth_bridge.relay.session_loss import RefusedRequest, lost_session  # most starts meet no refusal
+
         words = f"{refused.description}. {refused.words}"
         lost = lost_session(RefusedRequest(refused.status, self.asked.session_id, words))
         if lost is None:

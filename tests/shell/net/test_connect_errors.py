@@ -14,7 +14,7 @@ from pooling import at, call, pooled, server_context, story
 from mcp_auth_bridge.errors import (
     Unreachable,
 )
-from mcp_auth_bridge.shell.net.connect_errors import translate_errors
+from mcp_auth_bridge.shell.net.error_translation import translate_errors
 
 PAST = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
