@@ -66,7 +66,7 @@ PAGES = {
         ("claude-desktop",),
         (
             Quirk(
-                "Its connectors reach servers from its vendor's cloud. A server in your own network needs a local command.",
+                "Its connectors reach servers from its vendor's cloud. One in your own network needs a command.",
                 "[claude-code 63266](https://github.com/anthropics/claude-code/issues/63266), read 2026-11-30",
             ),
         ),
@@ -76,7 +76,7 @@ PAGES = {
         ("claude-code",),
         (
             Quirk(
-                "Its file is strict JSON, and the program often rewrites it. End its sessions before you edit it by hand.",
+                "Its file is strict JSON, and it often rewrites it. End its sessions before you edit it by hand.",
                 _RUN,
             ),
             Quirk("`claude mcp list` starts each server and ends it at once. The bridge bears that.", _RUN),
@@ -101,7 +101,7 @@ PAGES = {
         (
             Quirk("It refuses the whole file if an entry has an unknown key.", _RUN),
             Quirk(
-                "It passes on few variables. The entry names those that a keyring, a browser and a proxy need.", _RUN
+                "It passes on few variables. The entry names those for a keyring, a browser and a proxy.", _RUN
             ),
         ),
     ),
@@ -119,7 +119,7 @@ PAGES = {
         ("junie", "jetbrains-copilot"),
         (
             Quirk(
-                "AI Assistant has no file. Paste the entry that `login` prints in Settings → Tools → AI Assistant → MCP.",
+                "AI Assistant has no file. Paste the entry that `login` prints in its settings, under MCP.",
                 "JetBrains AI Assistant's documentation, read 2026-11-30",
             ),
         ),
