@@ -57,7 +57,7 @@ def split_line(line: str) -> tuple[list[str], str]:
         while words and _ASSIGNMENT.fullmatch(words[0]):
             words = words[1:]
         return words[1:], current.removesuffix(_END)
-    return [], ""
+    raise AssertionError(line)
 
 
 def find_candidates(parser: argparse.ArgumentParser, words: Sequence[str], current: str) -> list[Candidate] | Kind:

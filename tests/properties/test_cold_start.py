@@ -100,6 +100,7 @@ LATER = """
     commands.on_demand commands.stored_logins shell.browser.desktop shell.browser.portal
     shell.transports.http_sse shell.net.cors_preflight shell.browser.rate_limit app.machine_plan effects
     oauth.challenge oauth.dpop oauth.documents
+    shell.console.view shell.console.rich_view shell.console.activity shell.console.rich_activity cli.completion
     relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
 """
 # Their patterns are for every message, every address, or the first lines of the log.
@@ -237,6 +238,13 @@ def test_help_and_version_load_almost_nothing(tmp_path, argument):
     }
     bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib httptools threading inspect logging"
     assert below([*HEAVY.split(), *bulky.split()], loaded) == set()
+
+
+@pytest.mark.parametrize("command", ["status", "list", "doctor"])
+def test_a_command_in_a_pipe_draws_nothing(tmp_path, command):
+    code, loaded, _ = asyncio.run(driven(tmp_path, command))
+    assert code == 0
+    assert below(["rich"], loaded) == set()
 
 
 def test_a_mistake_on_the_command_line_loads_almost_nothing(tmp_path):

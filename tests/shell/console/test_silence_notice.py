@@ -73,3 +73,9 @@ async def test_requests_that_wait_side_by_side_are_announced_once(said):
     assert said.empty()
     with silence_notice.announce_wait("https://far.example"):
         assert "https://far.example" in await said.get()
+
+
+def test_whether_a_user_waits_is_known(said):
+    assert not silence_notice.is_enabled()
+    silence_notice.enable()
+    assert silence_notice.is_enabled()
