@@ -104,8 +104,8 @@ LATER = """
 """
 # Their patterns are for every message, every address, or the first lines of the log.
 USED_AT_ONCE = """
-    config.config_file http_syntax relay.envelope relay.sse secret shell.console.log_text shell.net.connection
-    shell.net.connection_lifetime shell.net.request_head shell.net.response_parser urls
+    config.config_file http_syntax relay.envelope relay.sse secret shell.console.log_text
+    shell.net.request_head shell.net.response_parser urls
 """
 
 
