@@ -121,7 +121,8 @@ def plan_entry(at: TargetFile, name: str, start: StartCommand, clash: Clash) -> 
         text = at.content.text
         table, form = _form(at.target, parse(text, syntax))
         wanted = _Wanted(at.target, form, start)
-        ours = [each for each in find_entries(at) if wanted.is_same(each.start)]
+        # An entry in another table is for something else: one project of Claude Code, a power of Kiro.
+        ours = [each for each in find_entries(at) if each.place[:-1] == table and wanted.is_same(each.start)]
         same = next((each for each in ours if each.place == (*table, name)), next(iter(ours), None))
         place = same.place if same else (*table, name)
         edited = _edit(text, syntax, place, wanted, clash)

@@ -72,7 +72,7 @@ def add_remove(commands: "options.Commands") -> None:
 
 A login, secrets and entries of IDEs stay; the command says which, and how to remove them."""
     parser = options.add_command(commands, "remove", text, "  mcp-auth-bridge remove acme")
-    parser.add_argument("name", metavar="NAME", help="a server in the configuration")
+    parser.add_argument("name", metavar="SERVER", help="a server in the configuration")
 
 
 def add_edit(commands: "options.Commands") -> None:
@@ -82,4 +82,4 @@ A mistake is shown with its line, and the file opens there again. Your text is k
     example = """  mcp-auth-bridge edit
   EDITOR='code --wait' mcp-auth-bridge edit acme"""
     parser = options.add_command(commands, "edit", text, example)
-    parser.add_argument("name", metavar="NAME", nargs="?", help="begin at this server")
+    parser.add_argument("name", metavar="SERVER", nargs="?", help="begin at this server")

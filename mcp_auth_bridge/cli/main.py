@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         [Context], Coroutine[Any, Any, int]
     ]  # Any: what a coroutine yields is asyncio's business
 
-_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove")
+_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove", "completion")
 """The commands that look at the configuration file themselves: it may be wrong, and `--config` may name a new one."""
 
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
@@ -203,10 +203,10 @@ def _secret(arguments: argparse.Namespace) -> "Story":
     return lambda context: secret.run(secret.Input(arguments.name), context)
 
 
-def _key(_arguments: argparse.Namespace) -> "Story":
+def _key(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import key
 
-    return key.run
+    return lambda context: key.run(key.Input(arguments.json), context)
 
 
 def _logout(arguments: argparse.Namespace) -> "Story":
@@ -241,67 +241,10 @@ def _doctor(arguments: argparse.Namespace) -> "Story":
     return lambda context: doctor.run(given, context)
 
 
-def _install(arguments: argparse.Namespace) -> "Story":
-    from mcp_auth_bridge.app.client_entries import Clash
-    from mcp_auth_bridge.clients.entry_form import Scope
-    from mcp_auth_bridge.commands import install
+def _installation(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.cli import installation_stories
 
-    if arguments.migrate:
-        return _migrate(arguments)
-    _check_client(arguments)
-    if arguments.client is None and not arguments.all:
-        return install.show_clients
-    given = install.Input(
-        arguments.client,
-        None if arguments.server is None else _server(arguments),
-        Scope.WORKSPACE if arguments.workspace else Scope.USER,
-        Clash.REPLACE if arguments.replace else Clash.REFUSE,
-        dry_run=arguments.dry_run,
-        without_login=arguments.no_login,
-    )
-    return lambda context: install.run(given, context)
-
-
-def _migrate(arguments: argparse.Namespace) -> "Story":
-    from mcp_auth_bridge.clients.entry_form import Scope
-    from mcp_auth_bridge.commands import migrate
-
-    if arguments.server is not None:
-        raise ConfigError("--migrate converts all entries of a client", "leave the server out")
-    scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
-    given = migrate.Input(arguments.client, scope, dry_run=arguments.dry_run)
-    return lambda context: migrate.run(given, context)
-
-
-def _uninstall(arguments: argparse.Namespace) -> "Story":
-    from mcp_auth_bridge.clients.entry_form import Scope
-    from mcp_auth_bridge.commands import uninstall
-
-    if arguments.everything:
-        return _uninstall_everything(arguments)
-    _check_client(arguments)
-    if arguments.client is None and not arguments.all:
-        raise ConfigError("no client was named", "name it, or give --all")
-    scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
-    given = uninstall.Input(arguments.client, arguments.server or "", (scope,))
-    return lambda context: uninstall.run(given, context)
-
-
-def _uninstall_everything(arguments: argparse.Namespace) -> "Story":
-    from mcp_auth_bridge.commands import uninstall_everything
-
-    if arguments.client is not None or arguments.all or arguments.workspace:
-        raise ConfigError("--everything leaves nothing to choose", "leave the rest out")
-    given = uninstall_everything.Input(agreed=arguments.yes)
-    return lambda context: uninstall_everything.run(given, context)
-
-
-def _check_client(arguments: argparse.Namespace) -> None:
-    """Take the only name on the line for a server where `--all` means every client."""
-    if arguments.all and arguments.server is not None:
-        raise ConfigError(f"--all means every client, but {arguments.client} is named", "leave one of them out")
-    if arguments.all:
-        arguments.client, arguments.server = None, arguments.client
+    return installation_stories.story(arguments, None if arguments.server is None else _server(arguments))
 
 
 def _token(arguments: argparse.Namespace) -> "Story":
@@ -312,7 +255,7 @@ def _token(arguments: argparse.Namespace) -> "Story":
     if arguments.env is not None and arguments.exec is None:
         raise ConfigError("--env names the variable for --exec, which is not given", "add --exec and a program")
     variable = token.VARIABLE if arguments.env is None else arguments.env
-    given = token.Input(_server(arguments), arguments.format, arguments.exec or (), variable)
+    given = token.Input(_server(arguments), arguments.json, arguments.exec or (), variable)
     return lambda context: token.run(given, context)
 
 
@@ -342,6 +285,12 @@ def _demo(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import demo
 
     return lambda context: demo.run(demo.Input(unattended=arguments.no_browser), context)
+
+
+def _completion(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.cli import completion
+
+    return completion.story(arguments)
 
 
 def _server(arguments: argparse.Namespace) -> "ServerChoice":
@@ -380,11 +329,12 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "logout": _logout,
     "status": _status,
     "doctor": _doctor,
-    "install": _install,
-    "uninstall": _uninstall,
+    "install": _installation,
+    "uninstall": _installation,
     "token": _token,
     "tools": _tools,
     "call": _call,
     "demo": _demo,
+    "completion": _completion,
 }
 """Builds the story of a command from its arguments, by the name of the command."""

@@ -152,7 +152,8 @@ def _add_key(commands: "options.Commands") -> None:
 
 The first call creates the key pair; the private key stays in the store. Compare the line on both machines: anyone who
 can replace it on the way gets the login."""
-    options.add_command(commands, "key", text, "  mcp-auth-bridge key")
+    parser = options.add_command(commands, "key", text, "  mcp-auth-bridge key\n  mcp-auth-bridge key --json")
+    parser.add_argument("--json", action="store_true", help="for programs: print a JSON object")
 
 
 def _add_secret(commands: "options.Commands") -> None:
@@ -223,48 +224,15 @@ machine alone."""
 
 
 def _add_install(commands: "options.Commands") -> None:
-    text = """Let a client use a server: log in if that is missing, and write the entry into the file that it reads.
+    from mcp_auth_bridge.cli import installation_manual  # as below
 
-Only the entry changes: comments, other servers and the layout of the file stay, and the first version of the file is
-kept beside it. A file that cannot be read is left alone, and the entry is printed. Without a client, the clients on
-this machine are listed."""
-    example = """  mcp-auth-bridge install claude-code acme
-  mcp-auth-bridge install cursor https://mcp.acme.example/mcp
-  mcp-auth-bridge install kiro acme --dry-run
-  mcp-auth-bridge install --all acme
-  mcp-auth-bridge install --migrate --dry-run"""
-    parser = options.add_command(commands, "install", text, example)
-    parser.add_argument("client", metavar="CLIENT", nargs="?", help=options.CLIENT_HELP)
-    parser.add_argument("server", metavar="NAME|URL", nargs="?", help=f"{options.TARGET_HELP} (default: the only one)")
-    parser.add_argument("--all", action="store_true", help="every client that is found on this machine")
-    parser.add_argument("--workspace", action="store_true", help="only in the project in this folder")
-    parser.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
-    parser.add_argument("--replace", action="store_true", help="replace another server that has the same name there")
-    parser.add_argument(
-        "--migrate",
-        action="store_true",
-        help="convert entries of mcp-remote, mcp-proxy, fastmcp-remote, mcp-stdio and supergateway",
-    )
-    parser.add_argument("--no-login", action="store_true", help="do not log in; the first tool call will ask for it")
-    options.add_allow_http(parser)
+    installation_manual.add_install(commands)
 
 
 def _add_uninstall(commands: "options.Commands") -> None:
-    text = """Remove the entries of the bridge from a client, or from all clients, and nothing else.
+    from mcp_auth_bridge.cli import installation_manual  # as below
 
-Logins stay; `logout` ends them. With --everything, nothing of the bridge stays on this machine but the program: it
-also ends the logins and their registrations, and deletes keys, secrets, memory, log files and the configuration."""
-    example = """  mcp-auth-bridge uninstall claude-code acme
-  mcp-auth-bridge uninstall cursor
-  mcp-auth-bridge uninstall --all acme
-  mcp-auth-bridge uninstall --everything"""
-    parser = options.add_command(commands, "uninstall", text, example)
-    parser.add_argument("client", metavar="CLIENT", nargs="?", help=options.CLIENT_HELP)
-    parser.add_argument("server", metavar="NAME|URL", nargs="?", help=f"{options.TARGET_HELP} (default: every one)")
-    parser.add_argument("--all", action="store_true", help="every client")
-    parser.add_argument("--workspace", action="store_true", help="from the project in this folder instead")
-    parser.add_argument("--everything", action="store_true", help="all that the bridge has on this machine; asks first")
-    parser.add_argument("--yes", action="store_true", help="with --everything: do not ask")
+    installation_manual.add_uninstall(commands)
 
 
 def _add_token(commands: "options.Commands") -> None:
@@ -273,17 +241,16 @@ def _add_token(commands: "options.Commands") -> None:
 A token that is about to expire is renewed first. No browser opens. With --exec a program gets the token in its
 environment, where the list of processes does not show it."""
     example = """  mcp-auth-bridge token acme
-  mcp-auth-bridge token acme --format json
+  mcp-auth-bridge token acme --json
   mcp-auth-bridge token acme --exec ./report.py   # reads the variable MCP_TOKEN"""
     parser = options.add_command(commands, "token", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
-        "--format",
-        choices=("plain", "json"),
-        default="plain",
-        help="json: token_type, access_token, expires_at, resource, issuer, scope and account (default: plain)",
+        "--json",
+        action="store_true",
+        help="print the token with its type, expiry, resource, issuer, scope and account, for programs",
     )
     form.add_argument(
         "--exec",
@@ -344,6 +311,20 @@ def _add_demo(commands: "options.Commands") -> None:
     parser.add_argument("--no-browser", action="store_true", help="allow the login automatically, without your browser")
 
 
+def _add_completion(commands: "options.Commands") -> None:
+    text = """Print the script that lets a shell complete command lines of this program: bash, zsh or fish.
+
+It completes commands, options, clients, files, and the names of servers. No keyring is opened for them."""
+    example = """  eval "$(mcp-auth-bridge completion bash)"   # in ~/.bashrc
+  eval "$(mcp-auth-bridge completion zsh)"    # in ~/.zshrc, after compinit
+  mcp-auth-bridge completion fish | source    # in config.fish"""
+    parser = options.add_command(commands, "completion", text, example)
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    parser.add_argument(
+        "--line", action="store_true", help="for the script: read a command line from stdin, print what may come next"
+    )
+
+
 def _add_add(commands: "options.Commands") -> None:
     from mcp_auth_bridge.cli import configuration_manual  # `run` needs none of these
 
@@ -386,5 +367,6 @@ _COMMANDS: Mapping[str, Callable[["options.Commands"], None]] = {
     "tools": _add_tools,
     "call": _add_call,
     "demo": _add_demo,
+    "completion": _add_completion,
 }
 """Adds the parser of a command, by the name of the command, in the order of the help."""

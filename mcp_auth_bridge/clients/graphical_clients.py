@@ -19,7 +19,11 @@ _application = partial(ConfigFile, Place.APPLICATIONS)
 
 KIRO = Client(
     "Kiro",
-    (_user(".kiro/settings/mcp.json"), _project(".kiro/settings/mcp.json")),
+    # An installed power has copies of its servers, named power-POWER-SERVER (Kiro #7432, #11018).
+    (
+        _user(".kiro/settings/mcp.json", (("mcpServers",), ("powers", "mcpServers"))),
+        _project(".kiro/settings/mcp.json"),
+    ),
     Launch.DESKTOP,  # Kiro #1850, #2028: `spawn uvx ENOENT` when started from the dock
     (Expansion.BRACES,),  # only names that the user has approved ("Mcp Approved Env Vars")
     "save the file, and Kiro connects again",

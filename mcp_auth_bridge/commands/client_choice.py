@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from mcp_auth_bridge.clients.client import System, locate
 from mcp_auth_bridge.clients.entry_form import Scope, Target
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, printable, quoted
 from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console.view import Table, Tone, words
 
 
 def target_named(name: str) -> Target:
@@ -37,12 +40,34 @@ def _is_used(path: Path) -> bool:
     return path.exists() or (path.parent != Path.home() and path.parent.is_dir())
 
 
+class ListedClient(msgspec.Struct, frozen=True):
+    """One client, as `install --json` prints it."""
+
+    # The word for it on the command line.
+    client: str
+    # Its name.
+    name: str
+    # The files of the user that it reads; the first is the one that `install` writes.
+    files: tuple[str, ...]
+
+
+def listed(targets: Iterable[Target], system: System) -> list[ListedClient]:
+    """The clients `targets` with their files."""
+    return [
+        ListedClient(target.key, target.client.name, tuple(map(str, paths_of(target, Scope.USER, system))))
+        for target in targets
+    ]
+
+
 def show_targets(targets: Iterable[Target], system: System) -> None:
     """Print the clients `targets` with their files."""
-    rows = [(target.key, target.client.name, paths_of(target, Scope.USER, system)) for target in targets]
-    width = max((len(key) for key, _, _ in rows), default=0)
-    for key, name, paths in rows:
-        terminal.print_result(f"{key:{width}}  {name}  {shown(paths[0]) if paths else ''}".rstrip())
+    rows = listed(targets, system)
+    if not rows:
+        return
+    width = max(len(row.client) for row in rows)
+    texts = [f"{row.client:{width}}  {row.name}  {''.join(row.files[:1])}".rstrip() for row in rows]
+    cells = [(words(row.client, Tone.STRONG), words(row.name), words("".join(row.files[:1]))) for row in rows]
+    terminal.print_view([Table(("client", "name", "file"), tuple(cells))], "\n".join(texts))
 
 
 def shown(path: Path) -> str:

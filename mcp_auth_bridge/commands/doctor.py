@@ -18,6 +18,7 @@ from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.examination import Line, applicable, examine
 from mcp_auth_bridge.doctor.here.store_look import look_into
 from mcp_auth_bridge.doctor.reports.bundle import build_bundle
+from mcp_auth_bridge.doctor.reports.coloured_text import paint
 from mcp_auth_bridge.doctor.reports.json_report import as_json, build_report
 from mcp_auth_bridge.doctor.reports.label_key import label_key
 from mcp_auth_bridge.doctor.reports.operator_text import for_operator
@@ -27,7 +28,8 @@ from mcp_auth_bridge.doctor.rules import RULES
 from mcp_auth_bridge.doctor.subject import Depth, Subject
 from mcp_auth_bridge.doctor.verdict import Verdict, judge
 from mcp_auth_bridge.errors import BridgeError, ConfigError
-from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console import activity, terminal
+from mcp_auth_bridge.shell.console.view import Lines
 from mcp_auth_bridge.stores.file_io import create_file
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import record_names
@@ -71,16 +73,21 @@ async def run(given: Input, context: Context) -> int:
     evidence = Evidence(subject)
     report = TextReport(terminal.stdout_width() or _COLUMNS)
 
-    def tell(line: Line) -> None:
-        if given.form is Form.TEXT:
-            for text in report.line(line):
-                terminal.print_result(text)
+    checks = applicable(CHECKS, evidence)
+    with activity.steps("checks", len(checks)) as advance:
 
-    lines = await examine(applicable(CHECKS, evidence), evidence, tell)
+        def tell(line: Line) -> None:
+            if given.form is Form.TEXT:
+                for text in report.line(line):
+                    terminal.print_view([Lines((paint(text),))], text)
+            advance()
+
+        lines = await examine(checks, evidence, tell)
     verdict = judge(((line.section, line.finding) for line in lines), RULES, subject.facts)
     match given.form:
         case Form.TEXT:
-            terminal.print_result("\n".join(report.verdict(verdict)))
+            texts = list(report.verdict(verdict))
+            terminal.print_view([Lines(tuple(map(paint, texts)))], "\n".join(texts))
         case Form.JSON:
             terminal.print_result(as_json(build_report(subject, lines, verdict)))
         case Form.OPERATOR:

@@ -4,6 +4,7 @@ It logs in first, so that the client's first session begins with tools. Then it 
 """
 
 import difflib
+import json
 
 import msgspec
 
@@ -18,11 +19,11 @@ from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients.client import System
 from mcp_auth_bridge.clients.entry_form import Scope, StartCommand, Target, hidden_variables
 from mcp_auth_bridge.commands import server_choice
-from mcp_auth_bridge.commands.client_choice import found_targets, show_targets, shown, target_named
+from mcp_auth_bridge.commands.client_choice import found_targets, listed, show_targets, shown, target_named
 from mcp_auth_bridge.commands.ready_server import make_ready
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
-from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console import activity, terminal
 from mcp_auth_bridge.shell.files.receipts import Receipts
 
 
@@ -39,12 +40,34 @@ class Input(msgspec.Struct, frozen=True):
     dry_run: bool = False
     # Whether the login is left to the first tool call.
     without_login: bool = False
+    # With `dry_run`: whether the changes are shown as JSON.
+    as_json: bool = False
 
 
-async def show_clients(context: Context) -> int:
+class ListInput(msgspec.Struct, frozen=True):
+    as_json: bool = False
+
+
+class PlannedChange(msgspec.Struct, frozen=True):
+    """One change that `--dry-run --json` prints."""
+
+    # The client, as the command line names it.
+    client: str
+    # The file that it reads.
+    file: str
+    # Whether the file would change.
+    changes: bool
+    # The change as a unified diff without lines around it, "" for none.
+    diff: str
+
+
+async def show_clients(given: ListInput, context: Context) -> int:
     """Print the clients that are found, or all that are known if none is."""
     system = this_system(context.environ)
     found = found_targets(system)
+    if given.as_json:
+        terminal.print_result(json.dumps([msgspec.to_builtins(each) for each in listed(found, system)], indent=2))
+        return 0
     terminal.say("these clients are on this machine; name one, or give --all:" if found else "no client was found")
     show_targets(found, system)
     return 0
@@ -60,23 +83,38 @@ async def run(given: Input, context: Context) -> int:
     bridge = await find_bridge(choice, context)
     if not (given.dry_run or given.without_login):
         await make_ready(bridge, choice, context)
-    errors = [error for target in targets if (error := _install(given, target, bridge, system, context)) is not None]
+    errors, planned = list[BridgeError](), list[PlannedChange]()
+    with activity.steps("clients", len(targets)) as advance:
+        for target in targets:
+            if (error := _install(given, target, bridge, system, context, planned)) is not None:
+                errors.append(error)
+            advance()
+    if given.as_json:
+        terminal.print_result(json.dumps([msgspec.to_builtins(each) for each in planned], indent=2))
     return errors[0].exit_code if errors else 0
 
 
-def _install(given: Input, target: Target, bridge: Bridge, system: System, context: Context) -> BridgeError | None:
-    """Put the entry for `bridge` into the file of `target`. Returns the error that it has reported, if any."""
+def _install(  # noqa: PLR0913, PLR0917 - what the stories of all clients share
+    given: Input, target: Target, bridge: Bridge, system: System, context: Context, planned: list[PlannedChange]
+) -> BridgeError | None:
+    """Put the entry for `bridge` into the file of `target`, or only append it to `planned`, for JSON.
+
+    Returns the error that it has reported, if any.
+    """
     start = start_command(bridge)
     try:
         change = plan_entry(find_file(target, given.scope, system), entry_key(bridge), start, given.clash)
-        if given.dry_run:
+        if given.as_json:
+            planned.append(_planned(change))
+        elif given.dry_run:
             _show_difference(change)
         else:
             _carry_out(change, given.scope, context)
             _warn_of_variables(change, start, system)
+            _warn_of_spaces(change, start)
     except BridgeError as error:
         terminal.report_error(error)
-        if isinstance(error, ByHand):
+        if isinstance(error, ByHand) and not given.as_json:
             terminal.print_result(error.snippet)
         return error
     return None
@@ -97,11 +135,21 @@ def _carry_out(change: Change, scope: Scope, context: Context) -> None:
 
 
 def _show_difference(change: Change) -> None:
-    """Print the change as a unified diff. It has no lines around it: in another entry, there may be a secret."""
+    """Print the change as a unified diff."""
+    terminal.print_result(_difference(change) or f"already there: {shown(change.at.content.path)} would not change")
+
+
+def _planned(change: Change) -> PlannedChange:
+    difference = _difference(change)
+    return PlannedChange(change.at.target.key, str(change.at.content.path), bool(difference), difference)
+
+
+def _difference(change: Change) -> str:
+    """The change as a unified diff. It has no lines around it: in another entry, there may be a secret."""
     before, after = (text.splitlines() for text in (change.at.content.text, change.edited.text))
     path = shown(change.at.content.path)
     lines = difflib.unified_diff(before, after, path, path, lineterm="", n=0)
-    terminal.print_result("\n".join(map(printable, lines)) or f"already there: {path} would not change")
+    return "\n".join(map(printable, lines))
 
 
 def _warn_of_variables(change: Change, start: StartCommand, system: System) -> None:
@@ -113,4 +161,13 @@ def _warn_of_variables(change: Change, start: StartCommand, system: System) -> N
         terminal.say(
             f"  warning: {client.name} does not pass the variable {variable} of your shell on; keep its value in the"
             f" keyring (mcp-auth-bridge secret {secret}), and write keyring:{secret} in config.toml"
+        )
+
+
+def _warn_of_spaces(change: Change, start: StartCommand) -> None:
+    """Say that an argument may be split: Cursor, Codex and Claude Desktop do that on Windows (mcp-remote, README)."""
+    if spaced := [word for word in start.argv[1:] if " " in word]:
+        terminal.say(
+            f"  warning: {printable(spaced[0])} has a space, at which {change.at.target.client.name} may split it;"
+            " use a path without one"
         )

@@ -5,7 +5,10 @@ The private key never leaves the machine.
 
 import base64
 import binascii
+import json
 import os
+
+import msgspec
 
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import StoreError
@@ -16,13 +19,27 @@ from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient_line
 _RECORD = "key of this machine"
 
 
-async def run(context: Context) -> int:
+class Input(msgspec.Struct, frozen=True):
+    as_json: bool = False
+
+
+class KeyDocument(msgspec.Struct, frozen=True):
+    """The public key, as `--json` prints it."""
+
+    # The word for `--recipient`.
+    recipient: str
+
+
+async def run(given: Input, context: Context) -> int:
     """Print the public key. The first call makes the key pair."""
     store_access = context.store_access()
     store_access.check_keeps("a key")
     store = await store_access.open_to_write()
     private = load_machine_key(store) or _make_key(store)
     line = recipient_line(private)
+    if given.as_json:
+        terminal.print_result(json.dumps(msgspec.to_builtins(KeyDocument(line)), indent=2))
+        return 0
     terminal.print_result(line)
     terminal.say(f"on the machine that has the login: mcp-auth-bridge login NAME --export FILE --recipient {line}")
     return 0

@@ -5,11 +5,12 @@ import json
 import msgspec
 
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.commands.status import ServerStatus, misconfigured_status, server_status
+from mcp_auth_bridge.commands.status import ServerStatus, describe_state, misconfigured_status, server_status
 from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.auth import kind_of
 from mcp_auth_bridge.errors import StoreError, printable
 from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console.view import Table, Tone, words
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ async def run(given: Input, context: Context) -> int:
     if given.as_json:
         terminal.print_result(json.dumps([msgspec.to_builtins(row) for row in rows], indent=2))
     elif rows:
-        terminal.print_result("\n".join(_lines(rows)))
+        terminal.print_view([_table(rows)], "\n".join(_lines(rows)))
     else:
         terminal.say(f"there are no servers in {context.config.path}; add one: mcp-auth-bridge add NAME URL")
     if problem is not None:
@@ -60,6 +61,19 @@ async def run(given: Input, context: Context) -> int:
 def _row(known: ServerStatus, auth: str, *, configured: bool) -> ListedServer:
     name = known.server if configured or "://" not in known.server else known.short or known.server
     return ListedServer(name, known.url, auth, known.state, known.account, configured)
+
+
+def _table(rows: list[ListedServer]) -> Table:
+    lines = (
+        (
+            words(row.name, Tone.STRONG),
+            words(row.auth),
+            describe_state(row.state, row.account),
+            words(row.url, Tone.QUIET),
+        )
+        for row in rows
+    )
+    return Table(("name", "auth", "state", "url"), tuple(lines))
 
 
 def _lines(rows: list[ListedServer]) -> list[str]:

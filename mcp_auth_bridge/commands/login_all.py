@@ -10,7 +10,7 @@ from mcp_auth_bridge.commands.login import Input, log_in
 from mcp_auth_bridge.commands.status import server_status
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console import activity, terminal
 
 
 async def run(given: Input, context: Context) -> int:
@@ -26,16 +26,18 @@ async def run(given: Input, context: Context) -> int:
     failed: dict[str, BridgeError] = {name: broken.error for name, broken in context.config.broken.items()}
     for error in failed.values():
         terminal.report_error(error)
-    for profile in known:
-        if (await server_status(profile, context, keys)).state == "signed in":
-            left.append(profile.name)
-            continue
-        terminal.set_server(profile.label)
-        try:
-            done.append(await log_in(given, ServerChoice(profile.name), context))
-        except BridgeError as error:
-            terminal.report_error(error)
-            failed[profile.name] = error
+    with activity.steps("servers", len(known)) as advance:
+        for profile in known:
+            if (await server_status(profile, context, keys)).state == "signed in":
+                left.append(profile.name)
+            else:
+                terminal.set_server(profile.label)
+                try:
+                    done.append(await log_in(given, ServerChoice(profile.name), context))
+                except BridgeError as error:
+                    terminal.report_error(error)
+                    failed[profile.name] = error
+            advance()
     terminal.set_server("")
     _show_summary([bridge.profile.name for bridge in done], left, list(failed))
     if done:

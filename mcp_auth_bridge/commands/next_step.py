@@ -10,7 +10,7 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.ide_entry import IdeEntry, entry_key, ide_entry
 from mcp_auth_bridge.shell.console import terminal
 
-_LEAD = "\nNext, add this to your IDE's MCP configuration:\n"
+_LEAD = "\nNext, add this to your IDE's MCP configuration, or let mcp-auth-bridge install do it:\n"
 
 
 def show_ide_entries(bridges: Sequence[Bridge], *options: str) -> None:

@@ -30,6 +30,7 @@ from mcp_auth_bridge.credentials.refresh_policy import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console.view import Lines, Span, Table, Tone, View, Words, below, without_commands, words
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -82,7 +83,8 @@ async def run(given: Input, context: Context) -> int:
     if given.as_json:
         terminal.print_result(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
     elif lines:
-        terminal.print_result("\n".join([*map(_describe, lines), *_describe_bridge(lines, context)]))
+        bridge = _describe_bridge(lines, context)
+        terminal.print_view(_view(lines, bridge), "\n".join([*map(_describe, lines), *bridge]))
     else:
         unread = " that can be read" if damaged or closed else ""
         none = f"no servers in {context.config.path} and no logins{unread}"
@@ -195,6 +197,35 @@ def _describe(line: ServerStatus) -> str:
     words.append(f"  {line.state}{account}: {line.detail}")
     words += [f"  {note}" for note in line.notes]
     return "\n".join(words)
+
+
+_TONES = {
+    "signed in": Tone.GOOD,
+    "static": Tone.GOOD,
+    "automatic": Tone.GOOD,
+    "signed out": Tone.CAUTION,
+}
+"""The tone of a state. All others need the user."""
+
+
+def describe_state(state: str, account: str) -> Words:
+    """The state of a server for a view, and the account that is signed in."""
+    return below([words(state, _TONES.get(state, Tone.BAD)), words(f"as {account}" if account else "")])
+
+
+def _view(lines: list[ServerStatus], bridge: list[str]) -> View:
+    """The servers as a table, the commands to run below it, then the `bridge` as `_describe_bridge` has it."""
+    rows, commands = [], list[Words]()
+    for line in lines:
+        name = line.server if line.server != line.url else line.short
+        server = below([words(name, Tone.STRONG), words(line.url, Tone.QUIET)])
+        detail, to_run = without_commands([line.detail])
+        notes, more_to_run = without_commands(line.notes, Tone.QUIET)
+        rows.append((server, describe_state(line.state, line.account), below([*detail, *notes])))
+        commands += [(Span(f"{name or line.url}  ", Tone.QUIET), Span(each)) for each in [*to_run, *more_to_run]]
+    run = [Lines(((), words("to run", Tone.STRONG), *commands))] if commands else []
+    about = [words(text, Tone.QUIET) for text in bridge]
+    return [Table(("server", "state", "login"), tuple(rows)), *run, Lines(tuple(about))]
 
 
 def _describe_bridge(lines: list[ServerStatus], context: Context) -> list[str]:

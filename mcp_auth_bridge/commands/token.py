@@ -7,7 +7,6 @@ import json
 import re
 import time
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
 
@@ -34,7 +33,7 @@ class Input(msgspec.Struct, frozen=True):
     """`command` is a program that gets the token in the environment `variable`; with () the token is printed."""
 
     server: ServerChoice
-    form: Literal["plain", "json"] = "plain"
+    as_json: bool = False
     command: tuple[str, ...] = ()
     variable: str = VARIABLE
 
@@ -69,7 +68,7 @@ async def run(given: Input, context: Context) -> int:
     name = bridge.profile.name
     async with closing(bridge):
         token = await _obtain_token(bridge)
-    if given.form == "json":
+    if given.as_json:
         terminal.write_result(json.dumps(msgspec.to_builtins(token), indent=2).encode() + b"\n")
         return 0
     _check_bearer(token, name)

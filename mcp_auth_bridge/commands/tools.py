@@ -12,6 +12,7 @@ from mcp_auth_bridge.commands.tool_arguments import json_types
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import printable
 from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console.view import Table, Tone, below, words
 
 _LONGEST_LINE = 160
 
@@ -30,15 +31,27 @@ async def run(given: Input, context: Context) -> int:
     elif not tools:
         terminal.print_result(f"{bridge.profile.name} has no tools")
     else:
-        terminal.print_result("\n".join(line for tool in tools for line in _describe(tool)))
+        terminal.print_view([_table(tools)], "\n".join(line for tool in tools for line in _describe(tool)))
     return 0
 
 
 def _describe(tool: Tool) -> Iterator[str]:
     """How to call the tool, and one line about its purpose."""
-    yield " ".join([printable(tool.name), *(_describe_argument(*pair, tool) for pair in _properties(tool).items())])
+    yield " ".join([printable(tool.name), *_arguments(tool)])
     if text := _first_line(tool):
         yield f"    {text}"
+
+
+def _table(tools: list[Tool]) -> Table:
+    rows = (
+        (words(tool.name, Tone.STRONG), below(map(words, _arguments(tool))), words(_first_line(tool), Tone.QUIET))
+        for tool in tools
+    )
+    return Table(("tool", "arguments", "what it does"), tuple(rows))
+
+
+def _arguments(tool: Tool) -> list[str]:
+    return [_describe_argument(*pair, tool) for pair in _properties(tool).items()]
 
 
 def _properties(tool: Tool) -> Mapping[str, Any]:

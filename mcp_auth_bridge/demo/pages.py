@@ -1,19 +1,17 @@
-"""The pages of the demo's authorization server. They share one frame, and have no script and no external resource.
+"""The pages of the demo's authorization server, in the frame of all pages of the bridge (`shell/browser/page_frame`).
 
 Text from clients is escaped.
 """
 
 import string
 from html import escape
-from pathlib import Path
 
 from mcp_auth_bridge.demo.rules import AuthorizationRequest
 from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.shell.browser import page_frame
 from mcp_auth_bridge.urls import Purpose, gate
 
-_FRAME = string.Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 _CONSENT = string.Template("""\
-<h1>Allow $client to use your tools?</h1>
 <p>It asks for access to the demo's MCP server on your behalf.</p>
 <dl>
 <dt>MCP server</dt><dd>$resource</dd>
@@ -26,13 +24,15 @@ _CONSENT = string.Template("""\
 <button name="decision" value="allow">Allow</button>
 </form>""")
 _ABILITIES = {"tools": "list and call tools", "offline_access": "do so later, without asking again"}
-_REFUSAL = string.Template("<h1>This request was refused</h1>\n<p>$message.</p>")
+_REFUSAL = string.Template("<p>$message.</p>")
+_NAME = f"{page_frame.PRODUCT} demo"
+_ABOUT = '<p class="quiet">This page comes from your own machine and ends with the demo.</p>'
 
 
 def consent_page(request: AuthorizationRequest, resource: str, ticket: str) -> str:
     return _page(
+        f"Allow {quoted(request.client.name, 60)} to use your tools?",
         _CONSENT,
-        client=quoted(request.client.name, 60),
         resource=resource,
         abilities=" and ".join(_ABILITIES[scope] for scope in request.scope.split()),
         destination=gate(request.redirect_uri, Purpose.REDIRECT).origin,
@@ -41,22 +41,18 @@ def consent_page(request: AuthorizationRequest, resource: str, ticket: str) -> s
 
 
 def refusal_page(message: str) -> str:
-    return _page(_REFUSAL, message=message[:1].upper() + message[1:])
+    return _page("This request was refused", _REFUSAL, message=message[:1].upper() + message[1:])
 
 
 def security_headers(*form_targets: str) -> dict[str, str]:
-    """The headers of every page. `form_targets` are the origins to which a form may redirect: `form-action` covers the
-    redirect that follows a form.
-    """
-    targets = " ".join(("'self'", *form_targets))
+    """The headers of every page. `form_targets` are the origins to which a form may redirect."""
     return {
-        "content-security-policy": f"default-src 'none'; style-src 'unsafe-inline'; form-action {targets}; "
-        "frame-ancestors 'none'; base-uri 'none'",
+        "content-security-policy": page_frame.policy("'self'", *form_targets),
         "cache-control": "no-store",
         "referrer-policy": "no-referrer",
     }
 
 
-def _page(body: string.Template, **values: str) -> str:
+def _page(title: str, body: string.Template, **values: str) -> str:
     filled = body.substitute({name: escape(value) for name, value in values.items()})
-    return _FRAME.substitute(title="mcp-auth-bridge demo", body=filled)
+    return page_frame.page(title, f"{filled}\n{_ABOUT}", name=_NAME)

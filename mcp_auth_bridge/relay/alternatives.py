@@ -33,8 +33,9 @@ class Alternatives:
         # How many relays were added.
         self._added = 0
 
-        # The number of the relay that made each call under way.
-        self._makers: dict[int, int] = {}
+        # The number of the relay that made each call under way. Take a call out when it has ended: its relay may make
+        # it again.
+        self.makers: dict[int, int] = {}
 
         # The number of the relay that has each of the client's requests, by key.
         self._requests: dict[Hashable, int] = {}
@@ -57,17 +58,9 @@ class Alternatives:
             return self._requests.pop(message.cancelled_key, used)
         return used
 
-    def maker(self, call: int, otherwise: int) -> int:
-        """The number of the relay that made `call`, `otherwise` if it is not under way."""
-        return self._makers.get(call, otherwise)
-
-    def ended(self, call: int) -> None:
-        """Forget who made `call`, which has ended. Its relay may make it again."""
-        self._makers.pop(call, None)
-
     def retire(self, number: int) -> None:
         """Forget a relay that is no longer in use, unless it has calls under way or requests to answer."""
-        if number not in self._makers.values() and number not in self._requests.values():
+        if number not in self.makers.values() and number not in self._requests.values():
             self.by_number.pop(number, None)
             self._questions = {key: asker for key, asker in self._questions.items() if asker != number}
 
@@ -92,22 +85,19 @@ class Alternatives:
         noted = actions
         for action in actions:
             if type(action) is ToServer:
-                self._makers[action.call] = number
+                self.makers[action.call] = number
             elif type(action) is ToClient:
-                self._note_message(number, action.message)
+                if action.message.kind is REPLY:
+                    self._requests.pop(action.message.key, None)
+                elif action.message.kind is REQUEST:
+                    self._questions[action.message.key] = number
             elif type(action) is Fail:
                 self._requests.pop(action.request.key, None)
             elif type(action) is OpenStream:
-                self._makers[STREAM] = number
+                self.makers[STREAM] = number
             elif type(action) is Hangup:
-                self._makers.pop(action.call, None)
+                self.makers.pop(action.call, None)
             elif type(action) is Wake:
                 named = msgspec.structs.replace(action, timer=f"{number}/{action.timer}")
                 noted = [named if other is action else other for other in noted]
         return noted
-
-    def _note_message(self, number: int, message: Message) -> None:
-        if message.kind is REPLY:
-            self._requests.pop(message.key, None)
-        elif message.kind is REQUEST:
-            self._questions[message.key] = number

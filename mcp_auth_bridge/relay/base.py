@@ -208,6 +208,15 @@ Action: TypeAlias = (
 NOTHING: Sequence[Action] = ()
 """No action."""
 
+AFTER_FAULT = "after a fault"
+"""The timer that wakes every relay once one of them has raised an exception: the actions of that entry are lost.
+
+A relay that remembers that it has set a timer, or has sent a request of its own, sets or sends it again.
+"""
+
+FORGET_INITIALIZE = "forget initialize"
+"""The timer that wakes every relay once a fault has answered the client's `initialize`, which cannot be cancelled."""
+
 _Parameters = ParamSpec("_Parameters")
 
 
@@ -266,19 +275,24 @@ class Reviewing(Around, ABC):
     """Reviews the actions that come back from the relay `inner`."""
 
     def from_client(self, message: Message) -> Sequence[Action]:
-        return self._review(self._inner.from_client(message))
+        actions = self._inner.from_client(message)
+        return self._review(actions) if actions else actions
 
     def from_server(self, call: int, message: Message) -> Sequence[Action]:
-        return self._review(self._inner.from_server(call, message))
+        actions = self._inner.from_server(call, message)
+        return self._review(actions) if actions else actions
 
     def alive(self, call: int) -> Sequence[Action]:
-        return self._review(self._inner.alive(call))
+        actions = self._inner.alive(call)
+        return self._review(actions) if actions else actions
 
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
-        return self._review(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._review(actions) if actions else actions
 
     def woke(self, timer: str) -> Sequence[Action]:
-        return self._review(self._inner.woke(timer))
+        actions = self._inner.woke(timer)
+        return self._review(actions) if actions else actions
 
     @abstractmethod
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:

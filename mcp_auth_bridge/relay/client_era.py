@@ -47,16 +47,15 @@ class ClientEra:
         return [*ended, *actions] if ended else actions
 
     def from_server(self, call: int, message: Message) -> Sequence[Action]:
-        number = self._relays.maker(call, self._used)
+        number = self._relays.makers.get(call, self._used)
         return self._review(number, self._relays.by_number[number].from_server(call, message))
 
     def alive(self, call: int) -> Sequence[Action]:
-        number = self._relays.maker(call, self._used)
+        number = self._relays.makers.get(call, self._used)
         return self._review(number, self._relays.by_number[number].alive(call))
 
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
-        number = self._relays.maker(call, self._used)
-        self._relays.ended(call)
+        number = self._relays.makers.pop(call, self._used)  # it may make the call again
         return self._review(number, self._relays.by_number[number].ended(call, error))
 
     def woke(self, timer: str) -> Sequence[Action]:
@@ -93,4 +92,4 @@ class ClientEra:
                     self._probes.pop(action.message.key, None)
                 elif type(action) is Fail:
                     self._probes.pop(action.request.key, None)
-        return self._relays.noted(number, actions)
+        return self._relays.noted(number, actions) if actions else actions

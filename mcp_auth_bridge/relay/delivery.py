@@ -13,6 +13,7 @@ import msgspec
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, Overdue, Sent
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
     NOTHING,
     REPLY,
     REQUEST,
@@ -38,6 +39,7 @@ _CANCELLED = "notifications/cancelled"
 _TICKS = 20  # ticks of the clock in one deadline
 _DEADLINE_TIMER = "deadline"
 _AGAIN_TIMER = "again"
+_PAUSE_AFTER_FAULT = 1.0  # seconds until the next attempts, if a fault may have lost their time
 
 
 class _Attempt(msgspec.Struct):
@@ -159,7 +161,18 @@ class Delivery(Reviewing):
                 attempt.rename()
                 yield msgspec.structs.replace(attempt.action, message=attempt.asked)
         else:
+            if timer == AFTER_FAULT:
+                yield from self._set_again()
             yield from self._review(self._inner.woke(timer))
+
+    @collected
+    def _set_again(self) -> Iterator[Action]:
+        """Set all timers, those that a fault has lost among them."""
+        self._ticking = False
+        yield from self._start_clock()
+        for call, attempt in self._attempts.items():
+            if attempt.waiting:
+                yield Wake(f"{_AGAIN_TIMER} {call}", _PAUSE_AFTER_FAULT)
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
@@ -227,6 +240,7 @@ class Delivery(Reviewing):
         if attempt.waiting and attempt.known is None:
             actions = [action for action in actions if not isinstance(action, ToServer)]  # it was never sent
         yield from self._review(actions)
+        self._attempts.pop(attempt.action.call, None)  # an inner relay that had a fault may not hang up
         yield Fail(request, error)
 
     def _overdue_error(self, attempt: _Attempt) -> Overdue:

@@ -13,11 +13,12 @@ import msgspec
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
     NOTIFICATION,
+    REPLY,
     REQUEST,
     Action,
     Fail,
-    Kind,
     Message,
     Relay,
     Reviewing,
@@ -33,6 +34,9 @@ AGAIN = "listen again"
 
 _CHANGES = {f"notifications/{name}/list_changed": f"{name}ListChanged" for name in CAPABILITIES}
 """The member of a subscription that asks for each notification."""
+
+_OF_LISTENING = frozenset({*_CHANGES, ACKNOWLEDGED})
+"""The notifications of a subscription."""
 
 
 class _Listening(msgspec.Struct):
@@ -52,15 +56,14 @@ class EarlyListen(Reviewing):
         self._pausing = False  # whether the next attempt has a timer
         self._pauses = Pauses()
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST and message.method == METHOD and message.key not in self._listening:
             self._listening[message.key] = _Listening(message)
         elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             listening = self._listening.pop(message.cancelled_key, None)
             if listening is not None and not listening.made:
-                return
-        yield from self._review(self._inner.from_client(message))
+                return NOTHING
+        return self._review(self._inner.from_client(message))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -71,25 +74,39 @@ class EarlyListen(Reviewing):
         else:
             yield from self._review(self._inner.woke(timer))
 
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
-            match action:
-                case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method) as told) if method in _CHANGES:
-                    yield from self._changed(told)
-                case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method) as told) if method == ACKNOWLEDGED:
-                    yield from self._acknowledged(told)
-                case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    self._listening.pop(reply.key, None)
-                    yield action
-                case Fail(request=request) if self._is_of_client(request):
-                    yield from self._failed(self._listening[request.key], action)
-                case _:
-                    yield action
+            if type(action) is ToClient:
+                method = action.message.method
+                if method in _OF_LISTENING or (self._listening and method is None):
+                    return self._reviewed(actions)
+            elif type(action) is Fail:
+                return self._reviewed(actions)
+        return actions
 
-    def _is_of_client(self, request: Message) -> bool:
+    @collected
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
+        for action in actions:
+            if type(action) is ToClient:
+                yield from self._told(action)
+            elif type(action) is Fail and (listening := self._of_client(action.request)) is not None:
+                yield from self._failed(listening, action)
+            else:
+                yield action
+
+    def _told(self, action: ToClient) -> Sequence[Action]:
+        told = action.message
+        if told.kind is REPLY:
+            self._listening.pop(told.key, None)
+        elif told.method == ACKNOWLEDGED:
+            return self._acknowledged(told)
+        elif told.method in _CHANGES:
+            return self._changed(told)
+        return (action,)
+
+    def _of_client(self, request: Message) -> _Listening | None:
         listening = self._listening.get(request.key)
-        return listening is not None and listening.request is request
+        return listening if listening is not None and listening.request is request else None
 
     @collected
     def _failed(self, listening: _Listening, failure: Fail) -> Iterator[Action]:

@@ -15,6 +15,8 @@ from typing import Any
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    FORGET_INITIALIZE,
     NOTHING,
     NOTIFICATION,
     REPLY,
@@ -112,6 +114,10 @@ class EarlyOpening(Reviewing):
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != f"early {self.method}":
+            if timer == FORGET_INITIALIZE and self.method == INITIALIZE:
+                self._opening = None
+            elif timer == AFTER_FAULT and self._opening is not None:
+                yield Wake(f"early {self.method}", QUICK)
             yield from self._review(self._inner.woke(timer))
         elif self._opening is not None and not self._greeted:
             yield self._greet(self._opening)

@@ -25,20 +25,22 @@ class Headless(Reviewing):
         """The exit code of the last failure if the server has answered no request, else 0."""
         return 0 if self._served or self._last is None else self._last.exit_code
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        yield from self._review(self._noted(self._inner.from_server(call, message)))
-
-    @collected
-    def _noted(self, actions: Sequence[Action]) -> Iterator[Action]:
-        """The `actions`, before failures become replies: only a reply of the server's own shows that it serves."""
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        actions = self._inner.from_server(call, message)
         for action in actions:
-            if isinstance(action, ToClient) and action.message.kind is REPLY:
+            # Before failures become replies: only a reply of the server's own shows that it serves.
+            if type(action) is ToClient and action.message.kind is REPLY:
                 self._served, self._reported = True, ()
-            yield action
+        return self._review(actions)
+
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is Fail or type(action) is Report:
+                return self._reviewed(actions)
+        return actions
 
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, Fail):
                 yield from self._failed(action.error)

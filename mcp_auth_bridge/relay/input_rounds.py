@@ -26,6 +26,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
     NOTIFICATION,
     REPLY,
     REQUEST,
@@ -116,17 +117,15 @@ class InputRounds(Reviewing):
         # For the ids of questions and of repeated requests, and for exchanges.
         self._numbers = numbers or count(1)
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REPLY:
-            if (question := self._questions.pop(message.key, None)) is not None:
-                yield from self._answered(question, message)
-        elif message.kind is NOTIFICATION and message.method == _CANCELLED:
-            yield from self._cancel(message)
-        else:
-            if message.kind is REQUEST:
-                self._requests[message.key] = message
-            yield from self._review(self._inner.from_client(message))
+            question = self._questions.pop(message.key, None)
+            return NOTHING if question is None else self._answered(question, message)
+        if message.kind is NOTIFICATION and message.method == _CANCELLED:
+            return self._cancel(message)
+        if message.kind is REQUEST:
+            self._requests[message.key] = message
+        return self._review(self._inner.from_client(message))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -136,12 +135,20 @@ class InputRounds(Reviewing):
         elif (exchange := self._exchanges.get(int(number))) is not None:
             yield from self._repeat(int(number), exchange)
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        if len(actions) == 1 and type(action := actions[0]) is ToClient and action.message.kind is REPLY:
+            return self._replied(action, actions)  # nearly every reply
+        for action in actions:
+            if type(action) is ToClient or type(action) is Fail:
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
-                case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    yield from self._replied(reply)
+                case ToClient(message=Message(kind=Kind.REPLY)):
+                    yield from self._replied(action, (action,))
                 case Fail(request=request, error=error):
                     sent = self._requests.pop(request.key, request)
                     number = self._of_server.get(request.key)
@@ -153,8 +160,9 @@ class InputRounds(Reviewing):
                 case _:
                     yield action
 
-    @collected
-    def _replied(self, reply: Message) -> Iterator[Action]:
+    def _replied(self, action: ToClient, itself: Sequence[Action]) -> Sequence[Action]:
+        """The actions in place of the reply `action`: `itself`, if it ends no exchange and asks for no input."""
+        reply = action.message
         request = self._requests.pop(reply.key, None)
         number = self._of_server.pop(reply.key, None)
         if request is not None and replies.result_type(reply) == _INPUT_REQUIRED:
@@ -162,14 +170,14 @@ class InputRounds(Reviewing):
                 number = next(self._numbers)
                 self._exchanges[number] = _Exchange(request, request)
                 self._of_client[request.key] = number
-            yield from self._begin_round(number, self._exchanges[number], decoded(reply.raw)["result"])
-        elif number is None:
-            yield ToClient(reply)
-        else:
-            exchange = self._forget(number)
-            yield ToClient(replies.with_id(reply, exchange.request.id or b"null"))
-            for id_ in exchange.opened:
-                yield ToClient(replies.notification(_COMPLETE, {"elicitationId": id_}))
+            return self._begin_round(number, self._exchanges[number], decoded(reply.raw)["result"])
+        return itself if number is None else self._end(self._forget(number), reply)
+
+    @collected
+    def _end(self, exchange: _Exchange, reply: Message) -> Iterator[Action]:
+        yield ToClient(replies.with_id(reply, exchange.request.id or b"null"))
+        for id_ in exchange.opened:
+            yield ToClient(replies.notification(_COMPLETE, {"elicitationId": id_}))
 
     @collected
     def _begin_round(self, number: int, exchange: _Exchange, required: dict[str, Any]) -> Iterator[Action]:

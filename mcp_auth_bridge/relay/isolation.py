@@ -3,6 +3,9 @@
 A relay that raises may have changed half of its state: it may know of a call that was never made, or no longer know of
 a request. So this module keeps a second record of the requests that wait, and of the calls that run for them. It costs
 two entries a request, and is read after a fault only.
+
+The actions of the entry that raised are lost, but not what the relays remember of them: that a timer is set, that a
+request is under way. So after each fault every relay is woken by `AFTER_FAULT`, and does such things again.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -10,6 +13,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from mcp_auth_bridge.errors import BridgeError, internal_error
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    FORGET_INITIALIZE,
     REPLY,
     REQUEST,
     Action,
@@ -92,7 +97,7 @@ class Isolation:
         try:
             return self._review(self._inner.alive(call))
         except Exception as bug:  # noqa: BLE001 - as above
-            return self._report(internal_error(bug))
+            return [*self._report(internal_error(bug)), *self._recover(AFTER_FAULT)]
 
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._running.discard(call)
@@ -100,7 +105,7 @@ class Isolation:
             actions = self._review(self._inner.ended(call, error))
         except Exception as bug:  # noqa: BLE001 - as above
             why = internal_error(bug)
-            actions = [*self._report(why), *self._answer_ended(call, why)]
+            actions = [*self._report(why), *self._answer_ended(call, why), *self._recover(AFTER_FAULT)]
         if call in self._calls:
             key = self._calls[call]
             if key in self._open:
@@ -115,7 +120,7 @@ class Isolation:
         try:
             return self._review(self._inner.woke(timer))
         except Exception as bug:  # noqa: BLE001 - as above
-            return [Wake(timer, _AGAIN), *self._report(internal_error(bug))]
+            return [Wake(timer, _AGAIN), *self._report(internal_error(bug)), *self._recover(AFTER_FAULT)]
 
     @collected
     def _fault_of_client(self, message: Message, cancelled: Hashable | None, bug: Exception) -> Iterator[Action]:
@@ -125,12 +130,22 @@ class Isolation:
             yield from self._fail(message, error)
         elif cancelled is not None:
             self._never_answer(cancelled)
+        yield from self._recover(AFTER_FAULT)
 
     @collected
     def _fault_of_server(self, call: int, message: Message, bug: Exception) -> Iterator[Action]:
         yield from self._report(error := internal_error(bug))
         if message.kind is REPLY and call != STREAM:
             yield from self._break_off(call, error)
+        yield from self._recover(AFTER_FAULT)
+
+    @collected
+    def _recover(self, timer: str) -> Iterator[Action]:
+        """Let the relays know of a fault by `timer`. What they lose in a second one is lost."""
+        try:
+            yield from self._review(self._inner.woke(timer))
+        except Exception as bug:  # noqa: BLE001 - as above
+            yield from self._report(internal_error(bug))
 
     def _take_cancelled(self, message: Message) -> Hashable | None:
         """The key of the request that `message` cancels, None if it cancels none. `initialize` cannot be cancelled."""
@@ -215,7 +230,8 @@ class Isolation:
             return
         yield self._give_up(request, error)
         if request.method == "initialize":
-            return  # it cannot be cancelled
+            yield from self._recover(FORGET_INITIALIZE)
+            return
         cancelled = replies.notification(_CANCELLED, {"requestId": request.key})
         try:
             actions = self._inner.from_client(cancelled)

@@ -5,7 +5,6 @@ answers requests that exist in one era only. The table of messages is in `legacy
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any
 
 from mcp_auth_bridge.errors import (
     BridgeError,
@@ -17,11 +16,12 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
+    NOTIFICATION,
     REPLY,
     REQUEST,
     Action,
     Fail,
-    Kind,
     Message,
     Relay,
     Reviewing,
@@ -36,7 +36,7 @@ from mcp_auth_bridge.relay.older_results import as_older
 from mcp_auth_bridge.relay.remote_tasks import RemoteTasks
 from mcp_auth_bridge.relay.request_notices import RequestNotices
 from mcp_auth_bridge.relay.result_cache import ResultCache
-from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
+from mcp_auth_bridge.relay.rewriting import REMOVED, Rewriting
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
 
 DISCOVER = "server/discover"
@@ -71,6 +71,9 @@ class LegacyRequests(Reviewing):
         # The client's log level.
         self._level: str | None = None
 
+        # What makes a request one of the modern era, for this client and this level.
+        self._stamp = _stamp(self._client, None)
+
         # The client's requests that the inner relay has, as they came, by key.
         self._running: dict[Hashable, Message] = {}
 
@@ -78,6 +81,7 @@ class LegacyRequests(Reviewing):
     def introduce(self, client: LegacyClient) -> Iterator[Action]:
         """From now on the requests are those of `client`."""
         self._client, self._level = client, None
+        self._stamp = _stamp(client, None)
         self._rounds.revision = client.revision
         yield from self._review(self._listening.introduce(client.meta))
 
@@ -86,72 +90,74 @@ class LegacyRequests(Reviewing):
         """Listen to changes of the `lists`, fields of `subscriptions/listen`."""
         yield from self._review(self._listening.listen(lists))
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST:
-            yield from self._request(message)
-        elif message.kind is REPLY or (
+            return self._request(message)
+        if message.kind is REPLY or (
             message.method == _CANCELLED and self._running.pop(message.cancelled_key, None) is not None
         ):
-            yield from self._review(self._inner.from_client(message))
-        # The other notifications have no counterpart.
+            return self._review(self._inner.from_client(message))
+        return NOTHING  # the other notifications have no counterpart
 
-    @collected
-    def _request(self, request: Message) -> Iterator[Action]:
+    def _request(self, request: Message) -> Sequence[Action]:
         method = request.method or ""
         if request.key in self._running:
-            yield Fail(request, OurProtocolError("this id belongs to a request that is still running"))
-        elif method == "ping":
-            yield ToClient(replies.result(request, {}))
-        elif method == "logging/setLevel":
-            yield self._set_level(request)
-        elif method == LISTEN or method.startswith("tasks/"):
-            yield Fail(request, MethodUnknown(f"{quoted(method, 80)} does not exist in this session"))
-        else:
-            self._running[request.key] = request
-            yield from self._review(self._inner.from_client(rewrite(request, self._stamp())))
+            return [Fail(request, OurProtocolError("this id belongs to a request that is still running"))]
+        if method == "ping":
+            return [ToClient(replies.result(request, {}))]
+        if method == "logging/setLevel":
+            return [self._set_level(request)]
+        if method == LISTEN or method.startswith("tasks/"):
+            return [Fail(request, MethodUnknown(f"{quoted(method, 80)} does not exist in this session"))]
+        self._running[request.key] = request
+        return self._review(self._inner.from_client(self._stamp(request)))
 
     def _set_level(self, request: Message) -> Action:
         level = request.params.get("level")
         if level not in LEVELS:
             return Fail(request, InvalidParams(f"a log level is one of: {', '.join(LEVELS)}"))
         self._level = level
+        self._stamp = _stamp(self._client, level)
         return ToClient(replies.result(request, {}))
 
-    def _stamp(self) -> dict[Path, Any]:
-        """The changes that make a request one of the modern era. Any: JSON."""
-        meta = self._client.meta if self._level is None else {**self._client.meta, LEVEL_KEY: self._level}
-        return {("params", "task"): REMOVED, **{("params", "_meta", key): value for key, value in meta.items()}}
-
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
-            match action:
-                case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    yield from self._replied(reply)
-                case Fail(request=request, error=error):
-                    yield from self._failed(request, error)
-                case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method)) if method not in _FOR_CLIENTS:
-                    pass  # of an extension, or of the modern era
-                case _:
-                    yield action
+            if type(action) is ToClient or type(action) is Fail:
+                return self._reviewed(actions)
+        return actions
 
-    @collected
-    def _replied(self, reply: Message) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Sequence[Action]:
+        reviewed: list[Action] = []
+        for action in actions:
+            if type(action) is Fail:
+                reviewed += self._failed(action.request, action.error)
+            elif type(action) is not ToClient:
+                reviewed.append(action)
+            elif (message := action.message).kind is REPLY:
+                reviewed += self._replied(message)
+            elif message.kind is not NOTIFICATION or message.method in _FOR_CLIENTS:
+                reviewed.append(action)
+            # Other notifications are of an extension, or of the modern era.
+        return reviewed
+
+    def _replied(self, reply: Message) -> Sequence[Action]:
         request = self._running.pop(reply.key, None)
         if request is None:
-            return
+            return NOTHING
         if request.method == DISCOVER:  # the opening's own
-            yield ToClient(reply)
-            return
+            return [ToClient(reply)]
         try:
-            yield ToClient(as_older(reply, request, self._client.revision))
+            return [ToClient(as_older(reply, request, self._client.revision))]
         except TheirProtocolError as error:
-            yield Fail(request, error)
+            return [Fail(request, error)]
 
-    @collected
-    def _failed(self, request: Message, error: BridgeError) -> Iterator[Action]:
+    def _failed(self, request: Message, error: BridgeError) -> Sequence[Action]:
         """Fail the request as it came: an outer relay may send it again."""
         original = self._running.pop(request.key, None)
-        if original is not None:
-            yield Fail(original, error)
+        return [Fail(original, error)] if original is not None else NOTHING
+
+
+def _stamp(client: LegacyClient, level: str | None) -> Rewriting:
+    """The changes that make a request of `client` one of the modern era."""
+    meta = client.meta if level is None else {**client.meta, LEVEL_KEY: level}
+    return Rewriting({("params", "task"): REMOVED, **{("params", "_meta", key): value for key, value in meta.items()}})

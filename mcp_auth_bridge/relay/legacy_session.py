@@ -24,6 +24,8 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    FORGET_INITIALIZE,
     NOTHING,
     NOTIFICATION,
     REPLY,
@@ -133,6 +135,12 @@ class LegacySession:
             yield Hangup(self._own_call)
             silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
             yield from self._own_call_ended(self._own_call, OutcomeUnknown(silence, "check that it speaks MCP"))
+        elif timer == AFTER_FAULT and self._state in (SessionState.OPENING, SessionState.CONFIRMING):
+            yield Wake(_OPENING, _OPENING_DEADLINE)
+        elif timer == AFTER_FAULT and self._state is SessionState.CLOSED:
+            yield Wake(REOPEN, self._pauses.after(None))
+        elif timer == FORGET_INITIALIZE and self._begun is not None:
+            self._begun.answered = True
         if self._state in IN_USE:
             yield from self._calls.woke(timer)
         else:

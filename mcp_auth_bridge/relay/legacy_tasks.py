@@ -64,16 +64,15 @@ class LegacyTasks(Reviewing):
         # For the ids of the requests and for the timers.
         self._numbers = count(1)
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST:
-            yield from self._review(self._inner.from_client(self._as_task(message)))
-        elif message.method == "notifications/cancelled" and message.cancelled_key in self._tasks:
-            task = self._tasks.pop(message.cancelled_key)
-            yield from self._ask("tasks/cancel", task)
-        else:
-            self._requests.pop(message.cancelled_key, None)
-            yield from self._review(self._inner.from_client(message))
+            return self._review(self._inner.from_client(self._as_task(message)))
+        if message.method == "notifications/cancelled":
+            key = message.cancelled_key
+            if key in self._tasks:
+                return self._ask("tasks/cancel", self._tasks.pop(key))
+            self._requests.pop(key, None)
+        return self._review(self._inner.from_client(message))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -93,8 +92,11 @@ class LegacyTasks(Reviewing):
             return rewrite(request, {("params", "task"): {}})
         return request
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        return self._reviewed(actions) if self._own or self._requests else actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._own:

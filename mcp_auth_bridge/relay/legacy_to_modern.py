@@ -43,6 +43,8 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    FORGET_INITIALIZE,
     REQUEST,
     Action,
     Fail,
@@ -65,6 +67,7 @@ from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS
 
 _CANCELLED = "notifications/cancelled"
 _ANSWERED_HERE = ("ping", "logging/setLevel")
+_OF_OPENING = ("initialize", DISCOVER)
 
 
 class _State(enum.Enum):
@@ -72,6 +75,9 @@ class _State(enum.Enum):
     OPENING = "server/discover is on its way"
     OPEN = "the server is discovered"
     CLOSED = "the server could not be discovered, or demands a login"
+
+
+_OPEN = _State.OPEN  # to find a member of an enumeration, Python 3.11 takes longer than for a call
 
 
 class LegacyToModern(Reviewing):
@@ -119,11 +125,18 @@ class LegacyToModern(Reviewing):
         # Whether the server has refused the very version that it names. It is asked for it once more.
         self._insisted = False
 
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is not REQUEST:
+            return self._told(message)
+        is_ordinary = message.method not in _OF_OPENING and message.key not in self._waiting
+        if is_ordinary and self._state is _OPEN:
+            return self._review(self._inner.from_client(message))
+        return self._request(message)
+
     @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is REQUEST:
-            yield from self._request(message)
-        elif message.method == "notifications/initialized":
+    def _told(self, message: Message) -> Iterator[Action]:
+        """A notification or a reply of the client's."""
+        if message.method == "notifications/initialized":
             is_first, self._confirmed = not self._confirmed, self._state is not _State.IDLE
             if is_first and self._state is _State.OPEN:
                 yield from self._confirm()
@@ -134,6 +147,10 @@ class LegacyToModern(Reviewing):
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is _State.CLOSED:
             self._pauses.attempt()
+            yield from self._open()
+        elif timer == FORGET_INITIALIZE:
+            self._initialize = None
+        elif timer == AFTER_FAULT and self._state is _State.OPENING:
             yield from self._open()
         yield from self._review(self._inner.woke(timer))
 
@@ -174,8 +191,14 @@ class LegacyToModern(Reviewing):
             yield from self._review(self._inner.from_client(cancelled))
         yield from self._review(self._inner.from_client(self._discover))
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is Fail or (self._discover is not None and type(action) is ToClient):
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._is_discover(reply):

@@ -23,6 +23,7 @@ import msgspec
 from mcp_auth_bridge.errors import EraRefused, LimitExceeded
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    REPLY,
     REQUEST,
     Action,
     Fail,
@@ -97,14 +98,12 @@ class Listeners(Reviewing):
         # Whether there has been a session, so that the next one replaces it.
         self._opened = False
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST and message.method == METHOD:
-            yield from self._listen(message)
-        elif message.method == "notifications/cancelled" and message.cancelled_key in self._listeners:
-            yield from self._leave(self._listeners.pop(message.cancelled_key))
-        else:
-            yield from self._review(self._inner.from_client(message))
+            return self._listen(message)
+        if message.method == "notifications/cancelled" and message.cancelled_key in self._listeners:
+            return self._leave(self._listeners.pop(message.cancelled_key))
+        return self._review(self._inner.from_client(message))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -168,8 +167,19 @@ class Listeners(Reviewing):
                 params = {"_meta": listener.meta, "notifications": listener.filter}
                 yield ToClient(replies.notification(_ACKNOWLEDGED, params))
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is Fail or type(action) is SessionOpened:
+                return self._reviewed(actions)
+            if type(action) is ToClient:
+                message = action.message
+                is_own = message.kind is REPLY and (message.key in self._asked or message.key in self._given_up)
+                if is_own or message.method in _CHANGES or message.method == _UPDATED:
+                    return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):

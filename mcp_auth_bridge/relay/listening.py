@@ -26,7 +26,9 @@ from mcp_auth_bridge.errors import BridgeError, Overdue, RemoteError, quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.away import Pauses, is_away
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
     NOTIFICATION,
+    REPLY,
     REQUEST,
     Action,
     Fail,
@@ -114,19 +116,16 @@ class Listening(Reviewing):
         if is_new and self._opening is None:
             yield from self._advance(is_forced=True)
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST and message.method in (SUBSCRIBE, UNSUBSCRIBE):
             self._waiting[message.key] = message
-            if self._opening is None:
-                yield from self._advance(is_forced=False)
-            return
+            return self._advance(is_forced=False) if self._opening is None else NOTHING
         if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             key = message.cancelled_key
             behind = self._opening.changes if self._opening is not None else {}
             if self._waiting.pop(key, None) is not None or behind.pop(key, None) is not None:
-                return
-        yield from self._review(self._inner.from_client(message))
+                return NOTHING
+        return self._review(self._inner.from_client(message))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -143,8 +142,18 @@ class Listening(Reviewing):
         else:
             yield from self._review(self._inner.woke(timer))
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is ToClient:
+                message = action.message
+                if message.kind is NOTIFICATION or (message.kind is REPLY and self._is_own(message.key)):
+                    return self._reviewed(actions)
+            elif type(action) is Fail and self._is_own(action.request.key):
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._is_own(reply.key):
@@ -161,8 +170,8 @@ class Listening(Reviewing):
                     yield action
 
     def _is_own(self, key: Hashable) -> bool:
-        own = (self._open, self._opening.request if self._opening is not None else None)
-        return any(request is not None and request.key == key for request in own)
+        is_open = self._open is not None and self._open.key == key
+        return is_open or (self._opening is not None and self._opening.request.key == key)
 
     @collected
     def _advance(self, *, is_forced: bool) -> Iterator[Action]:

@@ -9,7 +9,19 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Kind, Message, Relay, Reviewing, ToClient, Wake, collected
+from mcp_auth_bridge.relay.base import (
+    NOTHING,
+    REQUEST,
+    Action,
+    Fail,
+    Kind,
+    Message,
+    Relay,
+    Reviewing,
+    ToClient,
+    Wake,
+    collected,
+)
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.modern_requests import LEVELS, level_in, meta_of
 
@@ -47,16 +59,16 @@ class LogLevels(Reviewing):
         # For the ids of the requests. `session_replay.py` counts upwards.
         self._numbers = count(-1, -1)
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is REQUEST and (level := level_in(meta_of(message))) is not None:
-            yield from self._request(message, level)
-            return
-        if message.method == "notifications/cancelled":
+    def from_client(self, message: Message) -> Sequence[Action]:
+        if message.kind is REQUEST:
+            level = level_in(meta_of(message)) if _may_name_level(message.raw) else None
+            if level is not None:
+                return self._request(message, level)
+        elif message.method == "notifications/cancelled":
             self._wanted.pop(message.cancelled_key, None)
             if self._held.pop(message.cancelled_key, None) is not None:
-                return  # the server does not know of it yet
-        yield from self._review(self._inner.from_client(message))
+                return NOTHING  # the server does not know of it yet
+        return self._review(self._inner.from_client(message))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -92,8 +104,13 @@ class LogLevels(Reviewing):
             for request in held.values():
                 yield from self._review(self._inner.from_client(request))
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        if not self._wanted and self._setting is None and not self._late:
+            return actions
+        return self._reviewed(actions)
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
@@ -113,3 +130,11 @@ class LogLevels(Reviewing):
         else:
             self._wanted.pop(key, None)
             yield action
+
+
+def _may_name_level(raw: bytes) -> bool:
+    """False if the request in `raw` certainly names no level: to find that out, nothing has to be decoded.
+
+    A letter of a name can be written in another way only as an escape that begins with a backslash and `u`.
+    """
+    return b"logLevel" in raw or b"\\u" in raw

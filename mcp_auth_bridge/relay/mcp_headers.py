@@ -7,6 +7,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+import msgspec
+
 from mcp_auth_bridge.http_syntax import is_field_value, is_token
 from mcp_auth_bridge.relay.base import Message
 
@@ -16,14 +18,14 @@ MODERN_ERRORS = frozenset({-32020, -32021, -32022})
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 
-# The parameter that `Mcp-Name` mirrors, by method. The last three belong to the Tasks extension.
+# The field of `_Params` that `Mcp-Name` mirrors, by method. The last three belong to the Tasks extension.
 _NAMED_BY = {
     "tools/call": "name",
     "prompts/get": "name",
     "resources/read": "uri",
-    "tasks/get": "taskId",
-    "tasks/update": "taskId",
-    "tasks/cancel": "taskId",
+    "tasks/get": "task",
+    "tasks/update": "task",
+    "tasks/cancel": "task",
 }
 _ANNOTATION = "x-mcp-header"
 _PRIMITIVE = frozenset({"string", "integer", "boolean"})
@@ -38,22 +40,47 @@ class InvalidAnnotation(Exception):
 
 def version_of(request: Message) -> str:
     """The version in the request's `_meta`. It is "" for requests of the legacy era, which do not name one."""
-    return _version_in(request.params)
+    return _version_in(_params_of(request).meta)
 
 
-def _version_in(params: Mapping[str, Any]) -> str:
-    meta = params.get("_meta")
+class _Params(msgspec.Struct):
+    """The parameters that headers repeat. Any: any JSON."""
+
+    meta: Any = msgspec.field(name="_meta", default=None)
+    name: Any = None
+    uri: Any = None
+    task: Any = msgspec.field(name="taskId", default=None)
+
+
+class _Request(msgspec.Struct):
+    params: _Params | None = None
+
+
+_decoder = msgspec.json.Decoder(_Request)
+
+
+def _params_of(request: Message) -> _Params:
+    """The parameters without the arguments beside them, which may be large."""
+    try:
+        return _decoder.decode(request.raw).params or _Params()
+    except (msgspec.DecodeError, RecursionError):  # params that are an array, an escape of a lone surrogate
+        params = request.params
+        return _Params(*map(params.get, ("_meta", "name", "uri", "taskId")))
+
+
+def _version_in(meta: Any) -> str:
+    """Any: the request's `_meta` is any JSON."""
     version = meta.get(VERSION_KEY) if isinstance(meta, dict) else None
     return version if isinstance(version, str) else ""
 
 
 def standard_headers(request: Message) -> dict[str, str]:
     """The headers `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`, if `request` has values for them."""
-    method, params = request.method or "", request.params
+    method, params = request.method or "", _params_of(request)
     headers = {"mcp-method": encoded(method)}
-    if version := _version_in(params):
+    if version := _version_in(params.meta):
         headers["mcp-protocol-version"] = encoded(version)
-    name = params.get(_NAMED_BY.get(method, ""))
+    name = getattr(params, _NAMED_BY[method]) if method in _NAMED_BY else None
     if isinstance(name, str):
         headers["mcp-name"] = encoded(name)
     return headers

@@ -13,11 +13,13 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown, Overdue
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    NOTHING,
     NOTIFICATION,
+    REPLY,
     REQUEST,
     Action,
     Fail,
-    Kind,
     Message,
     Relay,
     Reviewing,
@@ -74,13 +76,12 @@ class ModernEra(Reviewing):
         # Whether a doubt has proven unfounded a short time ago.
         self._unfounded = False
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
             if self._withheld.pop(message.cancelled_key, None) is not None:
-                return  # it has ended below
-        yield from self._send(message)
+                return NOTHING  # it has ended below
+        return self._send(message)
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -90,40 +91,51 @@ class ModernEra(Reviewing):
             for request in [request for request in self._open.values() if request.method == DISCOVER]:
                 yield from self._silent(request)
         else:
+            if timer == AFTER_FAULT:
+                yield from (Wake(_SILENCE_TIMER, SILENCE), Wake(_UNFOUNDED_TIMER, _UNFOUNDED))
             yield from self._review(self._inner.woke(timer))
 
-    @collected
-    def _send(self, message: Message) -> Iterator[Action]:
+    def _send(self, message: Message) -> Sequence[Action]:
+        actions = NOTHING
         if message.kind is REQUEST:
             self._open[message.key] = message
             if message.method == DISCOVER:
-                yield Wake(_SILENCE_TIMER, SILENCE)
-        yield from self._review(self._inner.from_client(message))
+                actions = [Wake(_SILENCE_TIMER, SILENCE)]
+        sent = self._review(self._inner.from_client(message))
+        return [*actions, *sent] if actions else sent
 
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        if len(actions) == 1 and type(action := actions[0]) is ToClient:  # nearly every reply
+            return self._told(action, actions)
         for action in actions:
-            match action:
-                case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._open:
-                    yield from self._replied(self._open.pop(reply.key), action)
-                case Fail(request=request, error=error) if self._open.get(request.key) is request:
-                    del self._open[request.key]
-                    yield from self._failed(request, action, error)
-                case _:
-                    yield action
+            if type(action) is ToClient or type(action) is Fail:
+                return self._reviewed(actions)
+        return actions
 
     @collected
-    def _replied(self, request: Message, action: ToClient) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
+        for action in actions:
+            if type(action) is ToClient:
+                yield from self._told(action, (action,))
+            elif type(action) is Fail and self._open.get(action.request.key) is action.request:
+                del self._open[action.request.key]
+                yield from self._failed(action.request, action, action.error)
+            else:
+                yield action
+
+    def _told(self, action: ToClient, itself: Sequence[Action]) -> Sequence[Action]:
+        """The actions in place of `action`: `itself`, if it is not a refusal."""
         reply = action.message
+        request = self._open.pop(reply.key, None) if reply.kind is REPLY else None
+        if request is None:
+            return itself
         if request.method == DISCOVER:
             if is_modern(reply):
-                yield from self._prove(request, action)
-            else:
-                yield from self._disprove(request, refused_discover_error(reply))
-        elif not self._unfounded and is_doubtful(request, reply):
-            yield from self._withhold(_Withheld(request, action, refused_discover_error(reply)))
-        else:
-            yield action
+                return self._prove(request, action)
+            return self._disprove(request, refused_discover_error(reply))
+        if not self._unfounded and not reply.is_result and is_doubtful(request, reply):
+            return self._withhold(_Withheld(request, action, refused_discover_error(reply)))
+        return itself
 
     @collected
     def _failed(self, request: Message, action: Fail, error: BridgeError) -> Iterator[Action]:

@@ -3,6 +3,7 @@
 Source: specification 2026-07-28, basic/index ("Request Metadata"), basic/versioning.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -44,6 +45,7 @@ class _Request(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Request)
 
 
+@lru_cache(maxsize=1)  # the relays ask one after the other about the same request
 def _params_of(request: Message) -> _Params:
     """The members without the arguments beside them, which may be large."""
     try:

@@ -25,6 +25,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
+    FORGET_INITIALIZE,
+    NOTHING,
     NOTIFICATION,
     REPLY,
     REQUEST,
@@ -71,44 +74,47 @@ class ModernToLegacy(Reviewing):
         # The `initialize` of each call that carries one.
         self._initializing: dict[int, Message] = {}
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST:
-            yield from self._request(message)
-        elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
-            self._open.pop(message.cancelled_key, None)
-            if self._waiting.pop(message.cancelled_key, None) is None:
-                yield from self._review(self._inner.from_client(message))
+            return self._request(message)
+        if message.kind is NOTIFICATION and message.method == "notifications/cancelled":
+            key = message.cancelled_key
+            self._open.pop(key, None)
+            if self._waiting.pop(key, None) is None:
+                return self._review(self._inner.from_client(message))
+        return NOTHING
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         sent = self._initializing.get(call)
         if sent is not None and message.kind is REPLY and message.key == sent.key:
             result = result_of(message)
             if result is not None:
                 self._server.learn(result)
-        yield from self._review(self._inner.from_server(call, message))
-        if self._server.is_known and self._waiting:
-            yield from self._release()
+        actions = self._review(self._inner.from_server(call, message))
+        return [*actions, *self._release()] if self._waiting and self._server.is_known else actions
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._initializing.pop(call, None)
-        yield from self._review(self._inner.ended(call, error))
+        return self._review(self._inner.ended(call, error))
 
     @collected
-    def _request(self, request: Message) -> Iterator[Action]:
+    def woke(self, timer: str) -> Iterator[Action]:
+        yield from self._review(self._inner.woke(timer))
+        if timer == AFTER_FAULT and self._opening is not None:
+            opening, self._opening = self._opening, None
+            yield from self._review(self._inner.woke(FORGET_INITIALIZE))
+            yield from self._open_session(opening)
+
+    def _request(self, request: Message) -> Sequence[Action]:
         if request.key in self._open:
-            yield Fail(request, OurProtocolError("this id belongs to a request that is still running"))
-        elif (error := refusal(request)) is not None:
-            yield Fail(request, error)
-        else:
-            self._open[request.key] = request
-            if self._server.is_known:
-                yield from self._forward(request)
-            else:
-                self._waiting[request.key] = request
-                yield from self._open_session(request)
+            return [Fail(request, OurProtocolError("this id belongs to a request that is still running"))]
+        if (error := refusal(request)) is not None:
+            return [Fail(request, error)]
+        self._open[request.key] = request
+        if self._server.is_known:
+            return self._forward(request)
+        self._waiting[request.key] = request
+        return self._open_session(request)
 
     @collected
     def _open_session(self, first: Message) -> Iterator[Action]:
@@ -118,13 +124,11 @@ class ModernToLegacy(Reviewing):
             for message in (self._opening, INITIALIZED):
                 yield from self._review(self._inner.from_client(message))
 
-    @collected
-    def _forward(self, request: Message) -> Iterator[Action]:
+    def _forward(self, request: Message) -> Sequence[Action]:
         if request.method == _DISCOVER:
             del self._open[request.key]
-            yield ToClient(replies.result(request, self._server.discovery))
-        else:
-            yield from self._review(self._inner.from_client(request))
+            return [ToClient(replies.result(request, self._server.discovery))]
+        return self._review(self._inner.from_client(request))
 
     @collected
     def _release(self) -> Iterator[Action]:
@@ -132,8 +136,19 @@ class ModernToLegacy(Reviewing):
         for request in waiting.values():
             yield from self._forward(request)
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is ToServer:
+                if action.message.method == "initialize":
+                    return self._reviewed(actions)
+            elif type(action) is Fail or (type(action) is ToClient and self._opening is not None):
+                return self._reviewed(actions)
+            elif type(action) is ToClient and action.message.kind is REPLY:
+                self._open.pop(action.message.key, None)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToServer(message=Message(kind=Kind.REQUEST, method="initialize") as sent):

@@ -23,7 +23,7 @@ from mcp_auth_bridge.relay.base import Message, decoded
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_client import SERVER_INFO_KEY
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
-from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
+from mcp_auth_bridge.relay.rewriting import REMOVED, Path, Rewriting, rewrite
 
 _CACHEABLE = frozenset({"prompts/list", "resources/list", "resources/read", "resources/templates/list", "tools/list"})
 _SHAPED = frozenset({"tools/list", "tools/call", "prompts/get"})
@@ -33,6 +33,8 @@ _MODERN: tuple[Path, ...] = (("result", "resultType"), ("result", "_meta", SERVE
 _FRESHNESS: tuple[Path, ...] = (("result", "ttlMs"), ("result", "cacheScope"))
 _FIRST_WITH = {"resource_link": "2025-06-18", "audio": "2025-03-26"}
 """The first revisions with each kind of content that 2024-11-05 does not know."""
+
+_without_modern = Rewriting(dict.fromkeys(_MODERN, REMOVED))
 
 _CAPABILITY_MISSING = -32021
 _INVALID_PARAMS = -32602
@@ -67,10 +69,12 @@ def as_older(reply: Message, request: Message, revision: str) -> Message:
     kind = replies.result_type(reply)
     if kind != "complete":
         raise TheirProtocolError(f"the server's result is of the unknown type {quoted(json.dumps(kind), 40)}")
-    changes = dict.fromkeys(_MODERN, REMOVED)
+    if request.method == "tools/call" and _is_known(raw, revision):
+        return _without_modern(reply)
+    changes: dict[Path, Any] = dict.fromkeys(_MODERN, REMOVED)
     if request.method in _CACHEABLE:
         changes |= dict.fromkeys(_FRESHNESS, REMOVED)
-    if request.method in _SHAPED and not (request.method == "tools/call" and _is_known(raw, revision)):
+    if request.method in _SHAPED:
         changes |= _shape_changes(decoded(raw), request.method, revision)
     return rewrite(reply, changes)
 

@@ -31,10 +31,11 @@ from typing import Any
 from mcp_auth_bridge.errors import BridgeError, InvalidParams
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
+    REPLY,
     REQUEST,
     Action,
     Fail,
-    Kind,
     Message,
     Relay,
     Reviewing,
@@ -92,25 +93,26 @@ class ParkedCalls(Reviewing):
         # The calls that carry the client's input, and the exchanges whose server asked for it.
         self._answering: dict[int, Exchange] = {}
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST:
             state = state_of(message) if message.method in INTERACTIVE else None
-            yield from self._begin(message) if state is None else self._resume(message, state)
-        elif message.method == _CANCELLED:
-            yield from self._cancelled(message)
-        else:
-            yield from self._send(message)
+            return self._begin(message) if state is None else self._resume(message, state)
+        if message.method == _CANCELLED:
+            return self._cancelled(message)
+        return self._send(message)
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        yield from self._review(self._inner.from_server(call, message), call)
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        return self._review(self._inner.from_server(call, message), call)
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         exchange = self._answering.pop(call, None)
-        yield from self._review(self._inner.ended(call, error))
-        if error is not None and exchange is not None and exchange in self._exchanges and exchange.runs:
+        actions = self._review(self._inner.ended(call, error))
+        return actions if exchange is None else [*actions, *self._input_sent(exchange, error)]
+
+    @collected
+    def _input_sent(self, exchange: Exchange, error: BridgeError | None) -> Iterator[Action]:
+        """The call that carries the client's input for `exchange` has ended."""
+        if error is not None and exchange in self._exchanges and exchange.runs:
             # The server did not get the input, and would wait for it for ever.
             yield from self._send(_cancellation(exchange))
             yield from self._ended(exchange, error)
@@ -127,50 +129,47 @@ class ParkedCalls(Reviewing):
         else:
             yield from self._review(self._inner.woke(timer))
 
-    @collected
-    def _send(self, message: Message) -> Iterator[Action]:
-        yield from self._review(self._inner.from_client(message))
+    def _send(self, message: Message) -> Sequence[Action]:
+        return self._review(self._inner.from_client(message))
 
-    @collected
-    def _review(self, actions: Sequence[Action], call: int = STREAM) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action], call: int = STREAM) -> Sequence[Action]:
+        reviewed: list[Action] = []
         for action in actions:
-            match action:
-                case ToServer(message=Message(kind=Kind.REQUEST) as sent):
-                    self._exchanges.note_call(action.call, sent)
-                    yield action
-                case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    if (exchange := self._exchanges.of_reply(reply)) is not None:
-                        yield from self._ended(exchange, reply)
-                case ToClient(message=Message(kind=Kind.REQUEST) as request):
-                    yield from self._asked(request, self._exchanges.of_call(call))
-                case ToClient(message=message):
-                    yield from self._told(message, self._exchanges.of_call(call))
-                case Fail(request=request, error=error):
-                    if (exchange := self._exchanges.of_reply(request)) is not None:
-                        yield from self._ended(exchange, error)
-                case _:
-                    yield action
+            if type(action) is ToClient:
+                reviewed += self._from_server(action.message, call)
+            elif type(action) is Fail:
+                if (exchange := self._exchanges.of_reply(action.request)) is not None:
+                    reviewed += self._ended(exchange, action.error)
+            else:
+                if type(action) is ToServer and action.message.kind is REQUEST:
+                    self._exchanges.note_call(action.call, action.message)
+                reviewed.append(action)
+        return reviewed
 
-    @collected
-    def _begin(self, request: Message) -> Iterator[Action]:
-        yield from self._send(self._exchanges.begin(request).sent)
+    def _from_server(self, message: Message, call: int) -> Sequence[Action]:
+        if message.kind is REPLY:
+            exchange = self._exchanges.of_reply(message)
+            return NOTHING if exchange is None else self._ended(exchange, message)
+        if message.kind is REQUEST:
+            return self._asked(message, self._exchanges.of_call(call))
+        return self._told(message, self._exchanges.of_call(call))
 
-    @collected
-    def _ended(self, exchange: Exchange, outcome: Message | BridgeError) -> Iterator[Action]:
+    def _begin(self, request: Message) -> Sequence[Action]:
+        return self._send(self._exchanges.begin(request).sent)
+
+    def _ended(self, exchange: Exchange, outcome: Message | BridgeError) -> Sequence[Action]:
         if not exchange.is_awaited:
             exchange.outcome = outcome
-            return
+            return NOTHING
         request = exchange.asked
         if isinstance(outcome, BridgeError):
             self._exchanges.end(exchange)
-            yield Fail(request, outcome)
-            return
+            return [Fail(request, outcome)]
         answer = outcome if outcome.id == request.id else replies.with_id(outcome, request.id or b"null")
         if exchange.is_interactive and replies.error_code(answer) == CONSENT_NEEDED and (visits := visits_in(answer)):
-            yield from self._lacks_consent(exchange, answer, visits)
-        else:
-            self._exchanges.end(exchange)
-            yield modern_reply(request, answer, self._server.meta)
+            return self._lacks_consent(exchange, answer, visits)
+        self._exchanges.end(exchange)
+        return [modern_reply(request, answer, self._server.meta)]
 
     @collected
     def _asked(self, request: Message, sender: Exchange | None) -> Iterator[Action]:

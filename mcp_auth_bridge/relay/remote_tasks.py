@@ -20,6 +20,7 @@ from mcp_auth_bridge.errors import RemoteError, TheirProtocolError, quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
     NOTIFICATION,
+    REPLY,
     REQUEST,
     Action,
     Fail,
@@ -82,23 +83,21 @@ class RemoteTasks(Reviewing):
         # For the tasks and the ids of requests.
         self._numbers = count(1)
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST and message.method == "tools/call":
-            params = message.params if self._tasks else {}
-            number = _number_in(params.get("requestState"))
-            if (task := self._tasks.get(number)) is not None:
-                task.request = message
-                yield from self._update(number, task, params.get("inputResponses"))
-                return
+            if self._tasks:
+                params = message.params
+                number = _number_in(params.get("requestState"))
+                if (task := self._tasks.get(number)) is not None:
+                    task.request = message
+                    return self._update(number, task, params.get("inputResponses"))
             self._calls[message.key] = message
         elif message.kind is NOTIFICATION and message.method == _CANCELLED:
             key = message.cancelled_key
             self._calls.pop(key, None)
             for number in [number for number, task in self._tasks.items() if task.request.key == key]:
-                yield from self._cancel(number)
-                return
-        yield from self._review(self._inner.from_client(message))
+                return self._cancel(number)
+        return self._review(self._inner.from_client(message))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -109,8 +108,22 @@ class RemoteTasks(Reviewing):
             task.polls += 1
             yield from self._ask(int(number), task, "tasks/get", {})
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        if len(actions) == 1 and type(action := actions[0]) is ToClient:  # nearly every reply
+            reply = action.message
+            if reply.kind is not REPLY:
+                return actions
+            if reply.key not in self._own:
+                call = self._calls.pop(reply.key, None)
+                is_task = call is not None and replies.result_type(reply) == "task"
+                return self._call_replied(call, reply) if call is not None and is_task else actions
+        for action in actions:
+            if type(action) is ToClient or type(action) is Fail:
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._own:

@@ -5,23 +5,22 @@ A request of the client may be several requests to the server, each with a progr
 """
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.base import (
+    NOTHING,
     NOTIFICATION,
     REPLY,
     REQUEST,
     Action,
     Fail,
     Hangup,
-    Kind,
     Message,
     Relay,
     Reviewing,
     ToClient,
     ToServer,
-    collected,
 )
 
 
@@ -40,49 +39,51 @@ class RequestNotices(Reviewing):
         # The calls whose request is answered.
         self._answered: set[int] = set()
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         if message.kind is REQUEST:
-            meta = message.params.get("_meta")
-            token = _token_in(meta if isinstance(meta, dict) else {})
-            if token is not None:
-                self._tokens[message.key] = token
-                self._values.setdefault(token, -math.inf)
+            if _may_name_token(message.raw):
+                self._note_token(message)
         elif message.method == "notifications/cancelled":
             self._forget(message.cancelled_key)
-        yield from self._review(self._inner.from_client(message))
+        return self._review(self._inner.from_client(message))
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         if message.kind is NOTIFICATION and call in self._answered:
-            return
+            return NOTHING
         if message.kind is REPLY:
             self._answered.add(call)
-        yield from self._review(self._inner.from_server(call, message))
+        return self._review(self._inner.from_server(call, message))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._answered.discard(call)
-        yield from self._review(self._inner.ended(call, error))
+        return self._review(self._inner.ended(call, error))
 
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        reviewed = actions
         for action in actions:
-            match action:
-                case ToServer(call=call) | Hangup(call=call):
-                    self._answered.discard(call)
-                case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    self._forget(reply.key)
-                case Fail(request=request):
-                    self._forget(request.key)
-                case ToClient(message=Message(method="notifications/progress") as progress) if not self._grows(
-                    progress
-                ):
-                    continue
-            yield action
+            if type(action) is ToServer or type(action) is Hangup:
+                self._answered.discard(action.call)
+            elif type(action) is Fail:
+                self._forget(action.request.key)
+            elif type(action) is not ToClient:
+                continue
+            elif (message := action.message).kind is REPLY:
+                self._forget(message.key)
+            elif message.method == "notifications/progress" and not self._grows(message):
+                reviewed = [other for other in reviewed if other is not action]
+        return reviewed
+
+    def _note_token(self, request: Message) -> None:
+        meta = request.params.get("_meta")
+        token = _token_in(meta if isinstance(meta, dict) else {})
+        if token is not None:
+            self._tokens[request.key] = token
+            self._values.setdefault(token, -math.inf)
 
     def _forget(self, key: Hashable) -> None:
-        token = self._tokens.pop(key, None)
+        if key not in self._tokens:
+            return
+        token = self._tokens.pop(key)
         if token not in self._tokens.values():
             self._values.pop(token, None)
 
@@ -94,6 +95,14 @@ class RequestNotices(Reviewing):
             return False
         self._values[token] = value
         return True
+
+
+def _may_name_token(raw: bytes) -> bool:
+    """False if the message in `raw` certainly has no progress token: to find that out, nothing has to be decoded.
+
+    A letter of a name can be written in another way only as an escape that begins with a backslash and `u`.
+    """
+    return b"progressToken" in raw or b"\\u" in raw
 
 
 def _token_in(members: dict[str, object]) -> Hashable:

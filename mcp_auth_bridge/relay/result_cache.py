@@ -15,6 +15,7 @@ from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
     NOTIFICATION,
+    REPLY,
     REQUEST,
     Action,
     Fail,
@@ -86,23 +87,20 @@ class ResultCache(Reviewing):
         # For the timers.
         self._numbers = count(1)
 
-    @collected
-    def from_client(self, message: Message) -> Iterator[Action]:
+    def from_client(self, message: Message) -> Sequence[Action]:
         asked = _asked_by(message)
         if asked is not None and (kept := self._kept.get(asked)) is not None:
-            yield ToClient(replies.raw_result(message, kept.result))
-            return
+            return [ToClient(replies.raw_result(message, kept.result))]
         if asked is not None:
             self._open[message.key] = asked
         elif message.kind is NOTIFICATION and message.method == "notifications/cancelled":
             self._open.pop(message.cancelled_key, None)
-        yield from self._review(self._inner.from_client(message))
+        return self._review(self._inner.from_client(message))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         if call == SIGN_IN:
             self._clear()
-        yield from self._review(self._inner.ended(call, error))
+        return self._review(self._inner.ended(call, error))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -113,8 +111,18 @@ class ResultCache(Reviewing):
         for asked in [asked for asked, kept in self._kept.items() if kept.number == int(number)]:
             self._drop(asked)
 
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        for action in actions:
+            if type(action) is ToClient:
+                message = action.message
+                if message.kind is NOTIFICATION or (message.kind is REPLY and message.key in self._open):
+                    return self._reviewed(actions)
+            elif type(action) is Fail:
+                return self._reviewed(actions)
+        return actions
+
     @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):

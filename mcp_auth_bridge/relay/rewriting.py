@@ -30,11 +30,23 @@ def rewrite(message: Message, changes: Mapping[Path, Any]) -> Message:
     The removal of a member that does not exist changes nothing. Any: a value is any JSON, `REMOVED`, or a `msgspec.Raw`
     of JSON text.
     """
-    try:
-        raw = _with(msgspec.Raw(message.raw), changes)
-    except msgspec.DecodeError:  # an escape of a lone surrogate, which msgspec refuses and Python's parser takes
-        raw = json.dumps(_decoded_with(decoded(message.raw), changes)).encode()
-    return msgspec.structs.replace(message, raw=raw)
+    return Rewriting(changes)(message)
+
+
+class Rewriting:
+    """The same `changes` for many messages: see `rewrite`. Any: as there."""
+
+    def __init__(self, changes: Mapping[Path, Any]) -> None:
+        self._changes = changes
+        self._prepared = _prepared(changes)
+
+    def __call__(self, message: Message) -> Message:
+        """`message` with the changes."""
+        try:
+            raw = _with(message.raw, self._prepared)
+        except msgspec.DecodeError:  # an escape of a lone surrogate, which msgspec refuses and Python's parser takes
+            raw = json.dumps(_decoded_with(decoded(message.raw), self._changes)).encode()
+        return Message(message.kind, raw, message.id, message.method, message.is_result, message.is_stateless)
 
 
 def as_json(value: Any) -> bytes:
@@ -45,17 +57,39 @@ def as_json(value: Any) -> bytes:
         return json.dumps(value).encode()
 
 
-def _with(text: msgspec.Raw, changes: Mapping[Path, Any]) -> bytes:
+class _Inner(msgspec.Struct):
+    """The changes inside a member. `adds`: the member is made for them if it is missing."""
+
+    changes: "dict[str, _Change]"
+    adds: bool
+
+
+_Change: TypeAlias = msgspec.Raw | Removed | _Inner
+"""Of one member: its new value, its removal, or the changes inside it."""
+
+
+def _prepared(changes: Mapping[Path, Any]) -> dict[str, _Change]:
+    return {name: _change(inner) for name, inner in _by_first(changes).items()}
+
+
+def _change(inner: Mapping[Path, Any]) -> _Change:
+    if () not in inner:
+        return _Inner(_prepared(inner), _adds(inner))
+    value = inner[()]
+    return value if isinstance(value, msgspec.Raw | Removed) else msgspec.Raw(as_json(value))
+
+
+def _with(text: bytes, changes: Mapping[str, _Change]) -> bytes:
     """The object in `text` with the `changes`."""
-    members = _object.decode(text) if bytes(text).lstrip()[:1] == b"{" else {}
-    for name, inner in _by_first(changes).items():
-        value = inner.get(())
-        if value is REMOVED:
+    members = _object.decode(text) if text.lstrip()[:1] == b"{" else {}
+    for name, change in changes.items():
+        if type(change) is msgspec.Raw:
+            members[name] = change
+        elif type(change) is _Inner:
+            if name in members or change.adds:
+                members[name] = msgspec.Raw(_with(bytes(members.get(name, b"{}")), change.changes))
+        else:
             members.pop(name, None)
-        elif () in inner:
-            members[name] = value if isinstance(value, msgspec.Raw) else msgspec.Raw(as_json(value))
-        elif name in members or _adds(inner):
-            members[name] = msgspec.Raw(_with(members.get(name, msgspec.Raw(b"{}")), inner))
     return msgspec.json.encode(members)
 
 

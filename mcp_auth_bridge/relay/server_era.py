@@ -87,19 +87,18 @@ class ServerEra:
         return self._hand(message)
 
     def from_server(self, call: int, message: Message) -> Sequence[Action]:
-        number = self._relays.maker(call, self._used)
+        number = self._relays.makers.get(call, self._used)
         opens = call in self._openings and message.kind is REPLY and number == self._used
         opened = self._opened(message) if opens else NOTHING
         actions = self._review(number, self._relays.by_number[number].from_server(call, message))
         return [*opened, *actions] if opened else actions
 
     def alive(self, call: int) -> Sequence[Action]:
-        number = self._relays.maker(call, self._used)
+        number = self._relays.makers.get(call, self._used)
         return self._review(number, self._relays.by_number[number].alive(call))
 
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
-        number = self._relays.maker(call, self._used)
-        self._relays.ended(call)
+        number = self._relays.makers.pop(call, self._used)  # it may make the call again
         self._openings.discard(call)
         actions = self._review(number, self._relays.by_number[number].ended(call, error))
         self._relays.retire_others(self._used)
@@ -113,6 +112,8 @@ class ServerEra:
         return self._review(number, self._relays.by_number[number].woke(name))
 
     def _review(self, number: int, actions: Sequence[Action]) -> Sequence[Action]:
+        if not actions:
+            return actions
         noted = self._relays.noted(number, actions)
         for action in actions:
             if type(action) is ToServer:
@@ -190,8 +191,8 @@ class ServerEra:
         """Use the other era from now on. Its relay gets the messages with which the client opened a session."""
         former, self._era = self._used, self._era.other
         self._used = self._relays.add(self._build[self._era]())
-        if self._relays.maker(STREAM, self._used) == former:
-            self._relays.ended(STREAM)
+        if self._relays.makers.get(STREAM, self._used) == former:
+            self._relays.makers.pop(STREAM, None)
             yield Hangup(STREAM)
         self._relays.retire(former)
         if self._initialize is not None:

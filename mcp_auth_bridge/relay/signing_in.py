@@ -16,6 +16,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
 from mcp_auth_bridge.relay import login_offer, replies
 from mcp_auth_bridge.relay.base import (
+    AFTER_FAULT,
     NOTHING,
     NOTIFICATION,
     REQUEST,
@@ -133,7 +134,12 @@ class SigningIn(Reviewing):
             yield from self._review(self._inner.from_client(waiting.request))
 
     def woke(self, timer: str) -> Sequence[Action]:
-        return self._tick() if timer == _TIMER else self._review(self._inner.woke(timer))
+        if timer == _TIMER:
+            return self._tick()
+        if timer == AFTER_FAULT:
+            self._ticking = False
+            return [*self._start_clock(), *self._review(self._inner.woke(timer))]
+        return self._review(self._inner.woke(timer))
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:

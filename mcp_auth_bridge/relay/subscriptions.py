@@ -45,8 +45,7 @@ class Subscriptions(Reviewing):
         super().__init__(inner)
         self._subscriptions: dict[int, _Subscription] = {}
 
-    @collected
-    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
         subscription = self._subscriptions.get(call)
         if subscription is not None and message.kind is REPLY:
             if message.key == subscription.opening.message.key:
@@ -54,19 +53,16 @@ class Subscriptions(Reviewing):
         elif subscription is not None and message.method == ACKNOWLEDGED:
             subscription.pauses.reset()
             if subscription.acknowledged:
-                yield from may_have_changed(subscription.opening.message)
-                return
+                return may_have_changed(subscription.opening.message)
             subscription.acknowledged = True
-        yield from self._review(self._inner.from_server(call, message))
+        return self._review(self._inner.from_server(call, message))
 
-    @collected
-    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+    def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         subscription = self._subscriptions.get(call)
         if subscription is not None and subscription.acknowledged and (error is None or is_away(error)):
-            yield Wake(f"{METHOD} {call}", subscription.pauses.after(error))
-            return
+            return [Wake(f"{METHOD} {call}", subscription.pauses.after(error))]
         self._subscriptions.pop(call, None)
-        yield from self._review(self._inner.ended(call, error))
+        return self._review(self._inner.ended(call, error))
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:
@@ -77,14 +73,14 @@ class Subscriptions(Reviewing):
             subscription.pauses.attempt()
             yield subscription.opening
 
-    @collected
-    def _review(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:
-            if isinstance(action, ToServer) and action.message.method == METHOD:
-                self._subscriptions[action.call] = _Subscription(action)
-            elif isinstance(action, Hangup):
+            if type(action) is ToServer:
+                if action.message.method == METHOD:
+                    self._subscriptions[action.call] = _Subscription(action)
+            elif type(action) is Hangup:
                 self._subscriptions.pop(action.call, None)
-            yield action
+        return actions
 
 
 @collected

@@ -1,17 +1,17 @@
-"""Runs a relay between the MCP client and the remote: one `match` over actions, one task for each call."""
+"""Runs a relay between the MCP client and the remote: one `match` over actions, a task for a call that needs one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import ParamSpec, Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
+    REPLY,
     Action,
     Fail,
     Hangup,
-    Kind,
     Malformed,
     Message,
     Note,
@@ -32,6 +32,8 @@ from mcp_auth_bridge.shell.console.client_lines import ClientLines
 from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.shell.transports.swift import Swift
+
+_Event = ParamSpec("_Event")
 
 Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
@@ -186,51 +188,52 @@ class RelayRunner:
         try:
             message = _parse(line)
         except Malformed as malformed:
-            answers = [replies.malformed(malformed)]
+            answer = replies.malformed(malformed)
         except Exception as bug:  # noqa: BLE001 - it costs this line, and the client is told
             error = terminal.report_fault(bug)
-            answers = [replies.malformed(Malformed(error.rpc_code, error.message))]
+            answer = replies.malformed(Malformed(error.rpc_code, error.message))
         else:
-            answers = self._do_all(self._relay.from_client(message))
-        self._write_all(answers)
-        return bool(answers)
+            return self._tell(self._relay.from_client, message)
+        self._write(answer)
+        return True
 
-    async def _perform(self, actions: Iterable[Action]) -> None:
-        """Do `actions`, and wait while too much waits for the client: so a slow client slows the server."""
-        self._write_all(self._do_all(actions))
-        if self._writer.congested:
-            await self._let_client_read()
-
-    def _do_all(self, actions: Iterable[Action]) -> list[Message]:
-        """Do all actions but the writing at once. Returns the messages that have to be written to the client.
+    def _tell(self, entry: Callable[_Event, Sequence[Action]], *args: _Event.args, **kwargs: _Event.kwargs) -> bool:
+        """Let the relay take an event at `entry`, and do what it asks for. Returns whether that wrote to the client.
 
         Nothing here waits: while a line waits for the client other tasks run, and a later decision of the relay, a
         hangup for example, must not overtake an earlier one.
         """
-        return [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]
+        return self._do_all(entry(*args, **kwargs))
 
-    def _write_all(self, messages: Iterable[Message]) -> None:
+    def _do_all(self, actions: Sequence[Action]) -> bool:
+        """Do all `actions`, the writing last. An exception costs one of them."""
+        messages: list[Message] = []
+        for action in actions:
+            try:
+                message = action.message if type(action) is ToClient else self._do(action)
+            except Exception as bug:  # noqa: BLE001 - its request is answered with the fault
+                error = terminal.report_fault(bug)
+                message = replies.protocol_error(action.request, error) if isinstance(action, Fail) else None
+            if message is not None:
+                messages.append(message)
         for message in messages:
             self._write(message)
+        return bool(messages)
 
-    def _do_contained(self, action: Action) -> Message | None:
-        """Do `action`. An exception costs this one action."""
-        try:
-            return self._do(action)
-        except Exception as bug:  # noqa: BLE001 - its request is answered with the fault
-            error = terminal.report_fault(bug)
-            return replies.protocol_error(action.request, error) if isinstance(action, Fail) else None
+    async def _wait_for_client(self) -> None:
+        """Wait while too much waits for the client: so a slow client slows the server."""
+        if self._writer.congested:
+            await self._let_client_read()
 
     def _do(self, action: Action) -> Message | None:
         """Do `action`, which needs no waiting. Returns the message that has to be written to the client, if any."""
+        if type(action) is ToServer:  # nearly all of them
+            self._send(action.call, action.message, action.headers)
+            return None
         match action:
-            case ToClient(message=message):
-                return message
             case Fail(request=request, error=error):
                 debug_log.event("relay.fails", method=request.method or "", **debug_log.failure(error))
                 return replies.failure(request, error)
-            case ToServer(call=call, message=message, headers=headers):
-                self._send(call, message, headers)
             case OpenStream(headers=headers):
                 self._hang_up(STREAM)
                 self._calls[STREAM] = self._spawn(self._listen(headers))
@@ -254,7 +257,7 @@ class RelayRunner:
     def _write(self, message: Message) -> None:
         # The reply of the only call leaves at once. Beside other calls, and in a stream, more may come in this round of
         # the loop.
-        alone = message.kind is Kind.REPLY and len(self._calls) - (STREAM in self._calls) < 2
+        alone = message.kind is REPLY and len(self._calls) - (STREAM in self._calls) < 2
         try:
             (self._writer.put if alone else self._writer.put_soon)(message.raw)
         except OSError:
@@ -299,19 +302,23 @@ class RelayRunner:
 
     def call_lives(self, call: int) -> None:
         """Tell the relay of a sign of life."""
-        self._write_all(self._do_all(self._relay.alive(call)))
+        self._tell(self._relay.alive, call)
 
     def call_answered(self, call: int, messages: Iterable[Message]) -> None:
         """Relay all `messages` that came in return for `call`, and its end."""
+        under_way = self._calls[call]
         for message in messages:
-            self._write_all(self._do_all(self._relay.from_server(call, message)))
-        self._calls.pop(call, None)
-        self._write_all(self._do_all(self._relay.ended(call, None)))
+            self._tell(self._relay.from_server, call, message)
+            if self._calls.get(call) is not under_way:
+                return  # the relay has hung up
+        del self._calls[call]
+        self._tell(self._relay.ended, call, None)
         self._note_end()
 
     async def received(self, call: int, message: Message) -> None:
         """Relay one `message` that came in return for `call`, or on the server's own stream."""
-        await self._perform(self._relay.from_server(call, message))
+        self._tell(self._relay.from_server, call, message)
+        await self._wait_for_client()
 
     def start(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do the `work` of `call` in a task."""
@@ -335,11 +342,12 @@ class RelayRunner:
             line.fail(error)
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
-        await self._perform(self._relay.ended(call, error))
+        self._tell(self._relay.ended, call, error)
+        await self._wait_for_client()
         self._note_end()
 
     def _announce(self, address: str) -> None:
-        self._spawn(self._perform(self._relay.from_server(SIGN_IN, announcement(address))))
+        self._tell(self._relay.from_server, SIGN_IN, announcement(address))
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""
@@ -347,7 +355,7 @@ class RelayRunner:
             await self._remote.listen(headers, partial(self.received, STREAM))
         except SessionLost as lost:
             self._calls.pop(STREAM, None)
-            await self._perform(self._relay.ended(STREAM, lost))
+            self._tell(self._relay.ended, STREAM, lost)
         except BridgeError:
             pass  # not offered, or not any more; the client hears of a failure when its next request meets it
         except Exception as bug:  # noqa: BLE001 - it costs this stream
@@ -365,7 +373,7 @@ class RelayRunner:
 
     def _wake(self, timer: str) -> None:
         del self._timers[timer]
-        self._spawn(self._perform(self._relay.woke(timer)))
+        self._tell(self._relay.woke, timer)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -398,16 +406,6 @@ def _log(action: Note | Report) -> None:
         terminal.say(action.text)
     else:
         terminal.report_error(action.error)
-
-
-def _collect(actions: Iterable[Action]) -> list[Action]:
-    """The actions of the relay, up to a fault of its own. `relay/isolation.py` answers the requests that it affects."""
-    collected: list[Action] = []
-    try:
-        collected.extend(actions)
-    except Exception as bug:  # noqa: BLE001 - it costs the other actions for one message
-        terminal.report_fault(bug)
-    return collected
 
 
 def _parse(line: bytes | Malformed) -> Message:

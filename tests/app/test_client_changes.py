@@ -217,3 +217,19 @@ def test_an_entry_in_a_form_that_cannot_be_edited_is_left_for_the_user(cursor, r
     with pytest.raises(ConfigError, match="header of its own") as refused:
         take_out(find_entries(cursor("codex"))[0], cursor("codex"), receipts)
     assert "by hand" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("claude-code", '{"projects": {"/p": {"mcpServers": {"acme": ENTRY}}}}'),
+        ("kiro", '{"powers": {"mcpServers": {"power-acme-acme": ENTRY}}}'),
+    ],
+)
+def test_an_entry_for_one_project_or_one_power_is_not_that_of_the_user(cursor, receipts, key, text):
+    entry = '{"command": "/home/u/.local/bin/mcp-auth-bridge", "args": ["run", "acme"]}'
+    put(cursor(key), text.replace("ENTRY", entry))
+    change = plan_entry(cursor(key), "acme", START, Clash.REFUSE)
+    assert change.place == ("mcpServers", "acme")
+    carry_out(change, Scope.USER, receipts)
+    assert len(find_entries(cursor(key))) == 2

@@ -15,6 +15,6 @@ def test_headers_and_every_text_of_auth_are_references(tmp_path):
 
 
 def test_a_text_that_is_not_a_reference_is_left_out(tmp_path):
-    auth = '{ kind = "browser", client_name = "env:" }'
+    auth = '{ kind = "browser", client_name = "env:", scopes = ["read"] }'
     profile = context_of(tmp_path, "https://a.example/mcp", auth).config.profiles["acme"]
     assert all(isinstance(each, Literal) for each in references_of(profile))

@@ -87,3 +87,15 @@ def test_a_hostile_text_is_refused_in_linear_time(text):
 def test_any_text_is_parsed_or_refused(text):
     with contextlib.suppress(ConfigError):
         parse(text, Format.JSONC)
+
+
+def test_yaml_is_read_as_plain_values():
+    assert parse("a:\n  - 1\n  - b: c\n", Format.YAML) == {"a": [1, {"b": "c"}]}
+    assert parse("# nothing\n", Format.YAML) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("a: b: c\n", 1), ("a: 1\nb: [\n", 3), ("a: 1\n---\nb: 2\n", 2), ("a: \x01", 1), ("!x y", 1)]
+)
+def test_a_mistake_in_yaml_is_told_by_its_line(text, line):
+    assert refused(text, Format.YAML) == f"line {line}: it is not valid YAML"

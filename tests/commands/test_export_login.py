@@ -49,12 +49,12 @@ def test_the_file_is_private_and_tells_nothing(desk, file):
 
 def test_a_login_moves_to_a_machine_that_printed_its_key(desk, server, file, capsys):
     session = desk.log_in()
-    assert server.run(key.run(server.context)) == 0
+    assert server.run(key.run(key.Input(), server.context)) == 0
     line = capsys.readouterr().out.strip()
     desk.export(file, recipient=line)
     assert server.take(file, source="") == 0
     assert server.login() == session
-    server.run(key.run(server.context))
+    server.run(key.run(key.Input(), server.context))
     assert capsys.readouterr().out.splitlines()[-1] == line
 
 
@@ -182,4 +182,4 @@ def test_a_store_that_forgets_neither_gives_nor_takes_nor_has_a_key(desk, file):
     desk.text = "[store]\nkind = 'memory'\n" + desk.text.partition("\n[servers")[2].join(["[servers", ""])
     for move in (desk.export, desk.take):
         assert "memory" in refusal(move, file)[1]
-    assert "memory" in refusal(desk.run, key.run(desk.context))[1]
+    assert "memory" in refusal(desk.run, key.run(key.Input(), desk.context))[1]

@@ -30,7 +30,7 @@ def test_another_passphrase_and_another_machine_are_told_apart(desk, server, exp
     wrong = (StoreError, "the passphrase does not open the exported login")
     assert refusal(server.take, exported, source="env:OTHER") == wrong
     desk.log_in()
-    server.run(key.run(server.context))
+    server.run(key.run(key.Input(), server.context))
     line = login_export.recipient_line(key.load_machine_key(server.store))
     sealed = tmp_path / "for-server"
     desk.export(sealed, recipient=line)
@@ -39,7 +39,7 @@ def test_another_passphrase_and_another_machine_are_told_apart(desk, server, exp
         refusal(third.take, sealed)[1]
         == "the exported login is sealed to the key of a machine, and this machine has no key"
     )
-    third.run(key.run(third.context))
+    third.run(key.run(key.Input(), third.context))
     assert refusal(third.take, sealed)[1] == "the exported login is sealed to the key of another machine"
     assert third.login() is None
     assert server.take(sealed) == 0

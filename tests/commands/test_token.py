@@ -67,7 +67,7 @@ async def test_a_token_that_is_good_is_printed_and_nothing_else(tmp_path, capfd)
 
 @story
 async def test_a_program_is_told_all_that_it_may_want_to_know(tmp_path, capfd):
-    out, _ = await printed(signed_in(tmp_path), capfd, form="json")
+    out, _ = await printed(signed_in(tmp_path), capfd, as_json=True)
     assert json.loads(out) == {
         "token_type": "Bearer",
         "access_token": "first-token",
@@ -100,7 +100,7 @@ async def test_a_token_that_cannot_be_renewed_yet_is_printed_while_it_is_good(tm
 
 @story
 async def test_a_token_without_a_known_end_is_printed_as_it_is(tmp_path, capfd):
-    out, _ = await printed(signed_in(tmp_path, expires_at=None, refresh=None), capfd, form="json")
+    out, _ = await printed(signed_in(tmp_path, expires_at=None, refresh=None), capfd, as_json=True)
     assert json.loads(out)["expires_at"] is None
 
 
@@ -153,7 +153,7 @@ async def test_a_bound_token_is_described_but_not_given_to_those_who_cannot_use_
         with pytest.raises(ConfigError, match="is bound to the bridge's key"):
             await token.run(token.Input(ServerChoice("acme"), **more), context)
     assert capfd.readouterr().out == ""
-    assert json.loads((await printed(context, capfd, form="json")).out)["token_type"] == "DPoP"
+    assert json.loads((await printed(context, capfd, as_json=True)).out)["token_type"] == "DPoP"
 
 
 def jwt(**claims):
@@ -166,7 +166,7 @@ async def test_a_configured_token_is_printed_too_with_the_end_that_it_names_itse
     given = jwt(exp=FAR_AWAY)
     context = context_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
     assert (await printed(context, capfd)).out == f"{given}\n"
-    about = json.loads((await printed(context, capfd, form="json")).out)
+    about = json.loads((await printed(context, capfd, as_json=True)).out)
     assert (about["access_token"], about["expires_at"]) == (given, "2100-01-01T00:00:00Z")
 
 
@@ -175,7 +175,7 @@ async def test_a_configured_token_is_printed_too_with_the_end_that_it_names_itse
 async def test_a_configured_token_with_an_odd_end_is_printed_all_the_same(tmp_path, capfd, claims):
     given = jwt(**claims)
     context = context_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
-    assert json.loads((await printed(context, capfd, form="json")).out)["access_token"] == given
+    assert json.loads((await printed(context, capfd, as_json=True)).out)["access_token"] == given
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ async def test_a_machine_gets_its_token_as_a_person_does(tmp_path, capfd):
             f' token_endpoint = "{origin}/token" }}'
         )
         context = context_of(tmp_path, URL, auth, {"S": "client-secret"})
-        about = json.loads((await printed(context, capfd, form="json")).out)
+        about = json.loads((await printed(context, capfd, as_json=True)).out)
         assert (about["access_token"], about["resource"]) == ("machine-token", URL)
         assert (await printed(context, capfd)).out == "machine-token\n"
     assert server.connections == 1
@@ -327,8 +327,7 @@ async def test_a_command_that_is_ended_in_the_middle_of_a_refresh_keeps_the_new_
         (("--exec", "--"), "--exec needs a program"),
         (("--exec", "no-such-program"), "no-such-program cannot be run: no such file or directory"),
         (("--env", "X"), "--env names the variable for --exec, which is not given"),
-        (("--format", "json", "--exec", "true"), "argument --exec: not allowed with argument --format"),
-        (("--format", "yaml"), "argument --format: invalid choice: 'yaml'"),
+        (("--json", "--exec", "true"), "argument --exec: not allowed with argument --json"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused_without_a_word_on_stdout(tmp_path, words, sentence):

@@ -12,7 +12,7 @@ from namespaces import in_namespace
 from needs import found
 from peers.keyring_session import KeyringSession, keyring_session
 from program import command
-from terminals import typing
+from terminals import typing, visible
 
 URL = "https://127.0.0.1:1/mcp"
 DOWN = "no server runs at 127.0.0.1:1: this machine refuses connections there"
@@ -160,9 +160,9 @@ def test_on_a_narrow_terminal_no_line_is_wider_than_it(bridge) -> None:
     bridge.add_server("acme", URL)
     code, shown = typing([command(), "doctor", "acme"], bridge.environment, [])
     assert code == 16
-    too_long = [line for line in shown.splitlines() if len(line) > 40 and " " in line.strip()]
-    assert too_long == []
-    assert "\nverdict\n  fault: you\n" in shown
+    lines = visible(shown)
+    assert [line for line in lines if len(line) > 40 and " " in line.strip()] == []
+    assert "\nverdict\n  fault: you\n" in "\n".join(lines)
 
 
 def contents(folder: Path) -> dict[str, tuple[float, bytes]]:

@@ -41,7 +41,7 @@ def test_a_script_lists_and_calls_tools_with_a_users_login(acme: Bridge) -> None
 
 
 def test_the_token_is_one_that_the_server_accepts(acme: Bridge, place: Place) -> None:
-    about = json.loads(done(acme, "token", "acme", "--format", "json"))
+    about = json.loads(done(acme, "token", "acme", "--json"))
     assert about["token_type"] == "Bearer"
     assert about["resource"] == place.url
     assert done(acme, "token", "acme") == f"{about['access_token']}\n"

@@ -108,6 +108,9 @@ USED_AT_ONCE = """
     shell.net.request_head shell.net.response_parser urls
 """
 
+CLI = ("configuration_manual", "installation_manual", "main", "manual", "options", "parser")
+"""The modules of the room `cli` that show the help of all commands."""
+
 
 def loaded_of(finished_stderr):
     """(exit code, modules) as the driver reported them."""
@@ -229,7 +232,7 @@ def test_help_and_version_load_almost_nothing(tmp_path, argument):
     own = {module for module in loaded if module.startswith("mcp_auth_bridge")}
     assert own == {"mcp_auth_bridge"} | {
         f"mcp_auth_bridge.{name}" for name in ("cli", "errors", "shell", "shell.console")
-    } | {f"mcp_auth_bridge.cli.{name}" for name in ("configuration_manual", "main", "manual", "options", "parser")} | {
+    } | {f"mcp_auth_bridge.cli.{name}" for name in CLI} | {
         f"mcp_auth_bridge.shell.console.{name}" for name in ("line_format", "stderr", "terminal", "text_layout")
     }
     bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib httptools threading inspect logging"

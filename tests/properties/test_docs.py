@@ -62,6 +62,7 @@ def test_every_command_has_an_example_in_its_help(capsys):
         "status",
         "install",
         "uninstall",
+        "completion",
         "doctor",
         "token",
         "tools",
@@ -130,3 +131,17 @@ def test_the_client_metadata_document_cannot_be_published_unchanged_by_mistake()
     """Its identifier must be the URL of its publication, which is unknown before: "REPLACE" is not a host."""
     document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
     assert document["client_id"] == "https://REPLACE-WITH-WHERE-THIS-IS-PUBLISHED/client-metadata.json"
+
+
+def test_each_test_that_the_page_on_security_links_exists():
+    page = (ROOT / "docs" / "security.md").read_text()
+    linked = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", page)
+    assert len(linked) == page.count("](../tests/") > 40
+    for name, file in linked:
+        assert f"def {name}(" in (ROOT / file).read_text(), (name, file)
+
+
+def test_each_attack_on_the_page_on_security_has_a_test():
+    page = (ROOT / "docs" / "security.md").read_text().partition("## Not defended")[0]
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| attack", "| ---"))]
+    assert all("](../tests/" in row for row in rows)

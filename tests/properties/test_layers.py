@@ -43,6 +43,7 @@ USES = {
     "clients": Uses(PURE, words("ruamel")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
     "credentials": Uses(PURE | words("asyncio")),
+    "shell/console": Uses(STANDARD | words("msgspec rich")),  # `rich_*` alone, which only a terminal imports
     "shell/net": Uses(STANDARD | words("httptools msgspec"), words("httpx2 truststore")),
     "shell/files": Uses(STANDARD | words("msgspec"), words("filelock platformdirs")),
     "shell/fleet": Uses(STANDARD | words("msgspec"), words("redis")),

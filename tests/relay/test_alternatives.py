@@ -25,21 +25,21 @@ def test_each_relay_is_found_by_its_number():
 def test_a_call_belongs_to_the_relay_that_made_it_until_it_ends():
     relays, first, second = two()
     assert list(relays.noted(first, [CALL, Note("n")])) == [CALL, Note("n")]
-    assert relays.maker(7, second) == first
-    relays.ended(7)
-    assert relays.maker(7, second) == second
+    assert relays.makers.get(7, second) == first
+    del relays.makers[7]
+    assert relays.makers.get(7, second) == second
 
 
 def test_the_servers_stream_belongs_to_the_relay_that_opened_it():
     relays, first, second = two()
     list(relays.noted(first, [OpenStream()]))
-    assert relays.maker(STREAM, second) == first
+    assert relays.makers.get(STREAM, second) == first
 
 
 def test_a_call_that_is_hung_up_on_is_forgotten():
     relays, first, second = two()
     list(relays.noted(first, [CALL, Hangup(7)]))
-    assert relays.maker(7, second) == second
+    assert relays.makers.get(7, second) == second
 
 
 def test_timers_of_the_same_name_are_told_apart():
@@ -67,7 +67,7 @@ def test_a_retired_relay_stays_for_its_calls_and_is_forgotten_then():
     list(relays.noted(first, [CALL]))
     relays.retire(first)
     assert relays.timer(f"{first}/deadline", second) == (first, "deadline")
-    relays.ended(7)
+    del relays.makers[7]
     relays.retire(first)
     assert relays.timer(f"{first}/deadline", second) is None
     assert relays.by_number[second]

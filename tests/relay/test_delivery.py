@@ -35,7 +35,7 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.base import AFTER_FAULT, Fail
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.legacy_session import LegacySession
@@ -402,3 +402,15 @@ def test_a_call_that_was_given_up_while_its_session_was_lost_is_not_sent_in_the_
     assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
     play.server(-3, answer(0, WELCOMED))
     assert play.ended(-4) == [*session_opened(**VERSION)]
+
+
+def test_after_a_fault_the_clock_and_the_next_attempt_are_set_again(play):
+    ask(play, "tools/list")
+    play.ended(1, Unreachable("away"))
+    assert play.woke(AFTER_FAULT) == [wake("deadline", 1.0), wake("again 1", 1.0)]
+
+
+def test_after_a_fault_nothing_is_set_for_no_request(play):
+    assert play.woke(AFTER_FAULT) == []
+    ask(play)
+    assert play.woke(AFTER_FAULT) == [wake("deadline", 1.0)]

@@ -21,6 +21,7 @@ from relaying import (
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import LoginRequired, OurProtocolError
+from mcp_auth_bridge.relay.base import AFTER_FAULT, FORGET_INITIALIZE
 from mcp_auth_bridge.relay.client_patience import UNKNOWN
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.early_opening import QUICK
@@ -145,3 +146,14 @@ def test_what_the_server_says_in_the_other_era_is_remembered_as_it_is(play):
     opened(play)
     play.client(request("d", "server/discover"))
     assert play.server(1, answer("d", discovered))[0] == remember("server/discover", discovered)
+
+
+def test_after_a_fault_the_clients_patience_is_counted_again(play):
+    play.client(INITIALIZE)
+    assert wake(TIMER, QUICK) in play.woke(AFTER_FAULT)
+
+
+def test_an_initialize_that_a_fault_has_answered_is_forgotten(play):
+    play.client(INITIALIZE)
+    play.woke(FORGET_INITIALIZE)
+    assert play.woke(TIMER) == []

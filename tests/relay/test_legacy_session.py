@@ -32,7 +32,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import ToServer
+from mcp_auth_bridge.relay.base import AFTER_FAULT, FORGET_INITIALIZE, ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
@@ -589,3 +589,25 @@ def test_a_server_whose_stream_ends_again_and_again_is_not_asked_in_circles(play
     play.server(-3, OPENED)
     play.ended(-4)
     assert play.ended(STREAM, LOST) == []
+
+
+# After a fault of the bridge itself
+
+
+def test_after_a_fault_the_deadline_of_an_opening_is_set_again(play):
+    assert play.woke(AFTER_FAULT) == []
+    play.client(INITIALIZE)
+    assert play.woke(AFTER_FAULT) == [wake("opening", 60.0)]
+
+
+def test_after_a_fault_a_closed_session_tries_again(play):
+    play.client(INITIALIZE)
+    play.ended(-1, AWAY)
+    assert [words[:2] for words in play.woke(AFTER_FAULT)] == [("wake", REOPEN)]
+
+
+def test_an_initialize_that_a_fault_has_answered_makes_way_for_another(play):
+    assert play.woke(FORGET_INITIALIZE) == []
+    play.client(INITIALIZE)
+    assert play.woke(FORGET_INITIALIZE) == []
+    assert play.client({**INITIALIZE, "id": 7}) == [*opening(-2, {**INITIALIZE, "id": 7})]

@@ -293,3 +293,15 @@ def test_messages_of_an_open_session_pass_through_the_translation(opened):
     assert opened.server(2, answer(1, {"resultType": "complete", "content": []})) == [
         to_client(answer(1, {"content": []}))
     ]
+
+
+def test_after_a_fault_an_opening_begins_again(idle):
+    idle.client(INITIALIZE)
+    assert discover(2) in [words[2] for words in idle.woke("after a fault") if words[0] == "to server"]
+
+
+def test_an_initialize_that_a_fault_has_answered_makes_way_for_another(idle):
+    idle.client(INITIALIZE)
+    idle.woke("forget initialize")
+    again = idle.client({**INITIALIZE, "id": 7})
+    assert discover(2) in [words[2] for words in again if words[0] == "to server"]

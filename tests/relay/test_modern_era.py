@@ -14,6 +14,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import EraRefused, LoginRequired, OutcomeUnknown, Overdue, Unreachable, UpstreamFailed
+from mcp_auth_bridge.relay.base import AFTER_FAULT
 from mcp_auth_bridge.relay.modern_era import SILENCE, ModernEra
 from mcp_auth_bridge.relay.own_handshake import META
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -149,3 +150,7 @@ def test_a_server_that_keeps_silent_about_discover_is_tried_in_the_other_era(pla
 
 def test_other_timers_are_for_the_relay_within(play):
     assert play.woke("deadline") == []
+
+
+def test_after_a_fault_both_timers_are_set_again(play):
+    assert play.woke(AFTER_FAULT) == [wake("silent discover", SILENCE), UNFOUNDED]

@@ -225,3 +225,11 @@ def test_a_listener_hears_of_changes(play):
     [(_, told)] = play.stream(notification("notifications/tools/list_changed"))
     check_for_modern_client(json.dumps(told))
     assert play.client(listen) == [fail(listen, OurProtocolError)]
+
+
+def test_after_a_fault_the_opening_of_the_session_begins_again(play):
+    play.client(DISCOVER)
+    sent = [words for words in play.woke("after a fault") if words[0] == "to server"]
+    assert [words[2]["method"] for words in sent] == ["initialize"]
+    confirmed = play.server(sent[0][1], answer(sent[0][2]["id"], WELCOMED))
+    assert ("to client", 1) in [(words[0], words[1].get("id")) for words in confirmed if words[0] == "to client"]

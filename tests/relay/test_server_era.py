@@ -315,7 +315,7 @@ def test_the_servers_own_stream_reaches_the_relay_in_use():
 @pytest.mark.parametrize("end", ["reply", "cancellation"])
 def test_nothing_is_kept_of_the_eras_that_a_server_has_had(end):
     stage = Stage(Era.MODERN)
-    makers = stage.play.relay._relays._makers
+    makers = stage.play.relay._relays.makers
     for id_ in range(10):
         stage.play.client(request(id_))
         (call,) = makers

@@ -341,3 +341,9 @@ def test_a_state_of_the_server_passes(play):
 def test_a_state_that_the_client_damaged_is_not_an_answer(play, state):
     call = request(1, requestState=f"mcp-auth-bridge-login:{state}", inputResponses={})
     assert play.client(call) == [to_server(1, request(1))]
+
+
+def test_after_a_fault_the_clock_of_held_calls_is_set_again(play):
+    assert play.woke("after a fault") == []
+    held(play)
+    assert play.woke("after a fault") == [wake(*TICK)]

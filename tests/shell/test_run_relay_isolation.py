@@ -108,6 +108,14 @@ def test_a_fault_of_a_relay_costs_one_call_which_is_answered(monkeypatch, step):
     assert len(faults) == 1
 
 
+def test_a_fault_while_a_call_is_sent_costs_that_call(monkeypatch):
+    monkeypatch.setattr(Remote, "at_once", once_odd(Remote.at_once))
+    answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
+    assert answers == Counter(["opening", "1", "2"])
+    assert faults
+    assert all("Bug" in fault for fault in faults)
+
+
 def test_a_fault_during_a_reply_costs_its_call(monkeypatch):
     monkeypatch.setattr("mcp_auth_bridge.shell.transports.streamable_http.parsed", once_odd(messages.parsed))
     answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])

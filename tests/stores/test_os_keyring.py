@@ -14,7 +14,7 @@ from sealing_keys import created_by
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores import os_keyring
-from mcp_auth_bridge.stores.os_keyring import KeyringKey
+from mcp_auth_bridge.stores.os_keyring import USER, KeyringKey, delete_entry
 
 KEY = bytes(range(32))
 
@@ -162,6 +162,10 @@ class FakeVault:
         assert (service, user) == ("mcp-auth-bridge", "sealing key")
         self.kept = text
 
+    def delete_password(self, service, user):
+        assert (service, user) == ("mcp-auth-bridge", "sealing key")
+        self.kept = None
+
 
 @pytest.fixture
 def vault(monkeypatch):
@@ -179,6 +183,13 @@ def test_on_windows_the_key_stays_on_this_machine(vault):
     source.create(KEY)
     assert source.load() == KEY
     assert vault.persist == "local machine"
+
+
+def test_the_key_is_deleted_if_there_is_one(vault):
+    delete_entry(USER)
+    KeyringKey().create(KEY)
+    delete_entry(USER)
+    assert KeyringKey().load() is None
 
 
 def test_an_entry_of_the_keyring_that_is_no_key_is_refused_without_showing_it(vault):

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 
@@ -26,6 +27,12 @@ def typing(argv: Sequence[str], environment: Mapping[str, str], answers: Sequenc
             os.write(ours, rest.pop(0)[1].encode())
     os.close(ours)
     return process.wait(HANG), shown.replace("\r\n", "\n")
+
+
+def visible(shown: str) -> list[str]:
+    """The lines that stay on the terminal: without colours, and without what was drawn over."""
+    lines = re.sub(r"[^\n]*\n\r?\x1b\[1A\x1b\[2K", "", shown).split("\n")
+    return [re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line.rpartition("\x1b[2K")[2]) for line in lines]
 
 
 def read(terminal: int) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.shell.browser.loopback import Loopback
-from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console import activity, terminal
 from mcp_auth_bridge.shell.process.threads import run_in_background
 from mcp_auth_bridge.urls import Purpose, gate, shell_safe
 
@@ -65,9 +65,16 @@ class LoginWindow:
     async def _wait_for_parameters(self, state: str) -> Mapping[str, str]:
         callback = asyncio.ensure_future(self._loopback.wait_for_callback(state, PATIENCE))
         if self._pasted is None:
-            return await callback
+            with activity.waiting("waiting for the browser", PATIENCE):
+                return await callback
+        with activity.paused():  # the user pastes there
+            return await self._first_of(callback, self._pasted, state)
+
+    async def _first_of(
+        self, callback: "asyncio.Future[Mapping[str, str]]", lines: AsyncIterator[str], state: str
+    ) -> Mapping[str, str]:
         terminal.say("if the browser ends at an error page, paste the address of that page here, and press Enter")
-        pasted = asyncio.ensure_future(_read_pasted_parameters(self._pasted, state))
+        pasted = asyncio.ensure_future(_read_pasted_parameters(lines, state))
         done, _ = await asyncio.wait((callback, pasted), return_when=asyncio.FIRST_COMPLETED)
         for other in {callback, pasted} - done:
             other.cancel()
@@ -79,9 +86,10 @@ class LoginWindow:
 
     async def agree(self, question: str, answer: str) -> None:
         if terminal.is_interactive() and sys.stderr is not None and sys.stderr.isatty():
-            terminal.say(f"{question}; is that right? [y/N]")
-            if (await read_typed_line()).strip().lower() in ("y", "yes"):
-                return
+            with activity.paused():
+                terminal.say(f"{question}; is that right? [y/N]")
+                if (await read_typed_line()).strip().lower() in ("y", "yes"):
+                    return
         raise LoginRequired(question, f"if that is right, run: {self._command} {answer}")
 
 

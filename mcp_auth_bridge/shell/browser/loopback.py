@@ -27,7 +27,7 @@ import h11
 
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.shell.browser import callback_request, pages, socket_owner
+from mcp_auth_bridge.shell.browser import callback_request, page_frame, pages, socket_owner
 from mcp_auth_bridge.shell.browser.callback_request import CallbackRequest
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.urls import CALLBACK_PATH, Purpose, gate
@@ -37,7 +37,7 @@ _REQUEST_TIMEOUT = 5.0  # seconds
 _LAST_PAGE_TIMEOUT = 1.0  # seconds
 _HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
+    (b"content-security-policy", page_frame.policy().encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),

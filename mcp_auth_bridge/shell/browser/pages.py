@@ -3,40 +3,13 @@
 import re
 from html import escape
 
+from mcp_auth_bridge.shell.browser.page_frame import page
 from mcp_auth_bridge.shell.console.text_layout import split_command
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-  :root {{ color-scheme: light dark; --mark: {mark};
-           --ink: #1b1f24; --paper: #f6f7f9; --card: #fff; --quiet: #5b6470; }}
-  @media (prefers-color-scheme: dark) {{
-    :root {{ --ink: #eceff3; --paper: #14171b; --card: #1d2126; --quiet: #9aa4b0; }}
-  }}
-  body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper); color: var(--ink);
-         font: 17px/1.55 system-ui, sans-serif; }}
-  main {{ max-width: 30rem; margin: 1.5rem; padding: 2.25rem 2.5rem; background: var(--card); border-radius: 14px;
-         border-top: 5px solid var(--mark); box-shadow: 0 8px 30px rgb(0 0 0 / .09); overflow-wrap: anywhere; }}
-  h1 {{ margin: 0 0 .6rem; font-size: 1.4rem; }}
-  i {{ float: right; width: 2.2rem; border-radius: 50%; background: var(--mark); color: #fff; text-align: center;
-      font: 700 1.25rem/2.2rem system-ui, sans-serif; }}
-  p {{ margin: .5rem 0; }}
-  code {{ display: block; margin: .5rem 0; padding: .5rem .7rem; border-radius: 6px; background: var(--paper);
-         font: .9rem/1.5 ui-monospace, monospace; }}
-  .name {{ margin: 0 0 .4rem; color: var(--quiet); font-size: .85rem; letter-spacing: .02em; }}
-  .quiet {{ color: var(--quiet); font-size: .93rem; }}
-</style>
-<main><i aria-hidden="true">{sign}</i><p class="name">mcp-auth-bridge</p><h1>{title}</h1>{paragraphs}</main>
-"""
 
-
-def _page(title: str, sign: str, mark: str, *paragraphs: str, quiet: str) -> bytes:
+def _page(title: str, kind: str, sign: str, *paragraphs: str, quiet: str) -> bytes:
     body = "".join(map(_paragraph, filter(None, paragraphs)))
-    body += f'<p class="quiet">{escape(quiet)}</p>'
-    return _PAGE.format(title=escape(title), sign=sign, mark=mark, paragraphs=body).encode()
+    return page(title, f'{body}<p class="quiet">{escape(quiet)}</p>', kind=kind, sign=sign).encode()
 
 
 def _paragraph(text: str) -> str:
@@ -55,8 +28,8 @@ def _sentence(text: str) -> str:
 
 NOT_FOUND = _page(
     "Nothing here",
+    "neutral",
     "?",
-    "#7b838d",
     "This address belongs to a login that mcp-auth-bridge is waiting for.",
     quiet="If you came from a login, go back to its tab and try again.",
 )
@@ -64,8 +37,8 @@ NOT_FOUND = _page(
 
 OPENED = _page(
     "Opened already",
+    "neutral",
     "?",
-    "#7b838d",
     "This address leads to a login, and it works once. A browser has followed it already.",
     quiet="If that was not you, press Ctrl-C where the login began, and log in again.",
 )
@@ -75,10 +48,10 @@ def success(server: str, account: str) -> bytes:
     """The page of a login that succeeded, shown only after the token was issued, stored and proven."""
     who = f"You are signed in to {server}{f' as {account}' if account else ''}."
     quiet = "You can close this tab and go back to what you were doing."
-    return _page("Signed in", "✓", "#23854f", who, quiet=quiet)
+    return _page("Signed in", "good", "✓", who, quiet=quiet)
 
 
 def failure(message: str, hint: str) -> bytes:
     """The page of a login that failed."""
     quiet = "You can close this tab. The same message is in the terminal, or in the program that asked for the login."
-    return _page("The login did not succeed", "!", "#c93a36", message, hint, quiet=quiet)
+    return _page("The login did not succeed", "bad", "!", message, hint, quiet=quiet)

@@ -10,8 +10,9 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from mcp_auth_bridge.errors import BridgeError, internal_error, os_error_text, printable
 from mcp_auth_bridge.shell.console import text_layout
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mcp_auth_bridge.shell.console.log_lines import LogLines
+    from mcp_auth_bridge.shell.console.view import View
 
 _format: LineFormat = TextLines()
 _log: "LogLines | None" = None
 _doctor = ""
 """The command that examines the server which the lines are about, "" for no server."""
+_aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+"""Takes what moves on the terminal aside while a line is written (`activity.py`)."""
 
 
 def open_standard_streams() -> None:
@@ -44,6 +48,12 @@ def use_json_lines() -> None:
     """Write each later line on stderr as one JSON object."""
     global _format  # noqa: PLW0603 - one process has one stderr, and one decision about it
     _format = JsonLines()
+
+
+def write_aside(aside: Callable[[], AbstractContextManager[None]]) -> None:
+    """Write each later line within the context that `aside` makes."""
+    global _aside  # noqa: PLW0603 - as above
+    _aside = aside
 
 
 def keep_log(folder: "Path") -> None:
@@ -68,14 +78,16 @@ def set_server(server: str, doctor: str = "") -> None:
 
 def say(text: str) -> None:
     """Write one line about what is going on. If stderr is closed or full, it is dropped."""
-    for output in _outputs():
-        output.write_message(text)
+    with _aside():
+        for output in _outputs():
+            output.write_message(text)
 
 
 def print_url(url: str) -> None:
     """Write a URL that the user is to open."""
-    for output in _outputs():
-        output.write_url(url)
+    with _aside():
+        for output in _outputs():
+            output.write_url(url)
 
 
 def complete_hint(error: BridgeError) -> BridgeError:
@@ -88,8 +100,9 @@ def complete_hint(error: BridgeError) -> BridgeError:
 def report_error(error: BridgeError) -> None:
     """Write the message of `error`, then its hint."""
     complete_hint(error)
-    for output in _outputs():
-        output.write_error(error)
+    with _aside():
+        for output in _outputs():
+            output.write_error(error)
 
 
 def report_fault(bug: BaseException) -> BridgeError:
@@ -102,8 +115,9 @@ def report_fault(bug: BaseException) -> BridgeError:
 def pass_on(lines: str) -> None:
     """Write `lines` that another process of the bridge has written as JSON objects."""
     if lines:
-        for output in _outputs():
-            output.pass_on(lines)
+        with _aside():
+            for output in _outputs():
+                output.pass_on(lines)
 
 
 def uses_json_lines() -> bool:
@@ -113,7 +127,8 @@ def uses_json_lines() -> bool:
 
 def write_event(name: str, fields: Mapping[str, Scalar]) -> None:
     """Write one event of the debug log to stderr."""
-    _format.write_event(name, fields)
+    with _aside():
+        _format.write_event(name, fields)
 
 
 def log_event(level: str, name: str, fields: Mapping[str, Scalar]) -> None:
@@ -127,12 +142,33 @@ def print_result(text: str) -> None:
 
     Raises `BrokenPipeError` when the reader has closed its end, `BridgeError` when nothing more can be written.
     """
+    _write_shown("".join(f"{printable(line)}\n" for line in text.split("\n")))
+
+
+def print_view(view: "View", text: str) -> None:
+    """Write the result to stdout: `view` if that is a terminal with colours, else `text`, as `print_result` does."""
+    drawn = None
+    if sys.stdout is not None and shows_colours(sys.stdout):
+        from mcp_auth_bridge.shell.console import rich_view  # only a terminal needs it
+
+        drawn = rich_view.draw(view, sys.stdout, stdout_width())
+    if drawn is None:
+        print_result(text)
+    else:
+        _write_shown(drawn)
+
+
+def shows_colours(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal with colours, and its user wants them (no-color.org)."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+
+
+def _write_shown(shown: str) -> None:
     if sys.stdout is None:  # it was closed before the process began
         return
-    shown = "".join(f"{printable(line)}\n" for line in text.split("\n"))
     # A program reads the same letters in every locale; a terminal shows a question mark for a letter that it lacks.
     encoding = sys.stdout.encoding if stdout_is_terminal() else "utf-8"
-    with _translating_errors():
+    with _aside(), _translating_errors():
         sys.stdout.buffer.write(shown.encode(encoding, "replace"))
         sys.stdout.flush()
 

@@ -44,10 +44,7 @@ class Begun:
 
     def whole_body(self) -> bytes | None:
         """The body, if it has come to its end, is small and has no content coding, else None."""
-        head = self.head
-        if head is None or "content-encoding" in head.fields:
-            return None
-        return self._connection.arrived_body()
+        return self._connection.arrived_body() if self.head is not None and not self._is_coded else None
 
     @property
     def body_so_far(self) -> bytes:
@@ -60,7 +57,12 @@ class Begun:
     @property
     def waits(self) -> bool:
         """Whether the response may still be short and free of faults: its head, or its end, is to come soon."""
-        return self._connection.is_promising
+        return self._connection.is_promising and not self._is_coded
+
+    @property
+    def _is_coded(self) -> bool:
+        """Whether the body has a content coding, which only `StreamedResponse` reads."""
+        return self._head is not None and "content-encoding" in self._head.fields
 
     def release(self) -> None:
         """Give the connection back to the pool: the response was taken, or is of no interest."""

@@ -123,8 +123,8 @@ class Swift:
         if self._is_over:
             return None  # that was the sign for the relay to hang up
         if (body := begun.whole_body()) is None:
-            # Messages that have come do not wait for the end of their stream.
-            silent = isinstance(verdict, EventStream) and not begun.body_so_far
+            # Messages that have come do not wait for the end of their stream. One without a reply is not left open.
+            silent = isinstance(verdict, EventStream) and self._is_request and not begun.body_so_far
             return None if begun.waits and (silent or isinstance(verdict, SingleMessage)) else _GO_ON
         if self._course.congested or _ERROR in body or (isinstance(verdict, EventStream) and _is_dense(body)):
             return _GO_ON
@@ -136,12 +136,16 @@ class Swift:
             case EventStream():
                 messages = _streamed(body)
                 first = messages[0].raw if messages and messages[0].kind is Kind.REPLY else b""
-                is_answered = self._message.kind is not Kind.REQUEST or any(map(self._is_reply, messages))
+                is_answered = not self._is_request or any(map(self._is_reply, messages))
             case SingleMessage():
                 messages, first, is_answered = parsed(body), body, True
             case _:
                 messages, first, is_answered = [], body, True
         return messages if is_answered and refusal_in_reply(first) is None else _GO_ON
+
+    @property
+    def _is_request(self) -> bool:
+        return self._message.kind is Kind.REQUEST
 
     def _is_reply(self, message: Message) -> bool:
         return message.kind is Kind.REPLY and message.key == self._message.key

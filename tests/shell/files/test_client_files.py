@@ -67,6 +67,15 @@ def test_what_is_not_a_readable_file_is_refused(tmp_path, monkeypatch):
         read_file(tmp_path / "utf16")
 
 
+def test_a_file_that_is_read_only_is_left_alone(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text("one")
+    path.chmod(0o444)
+    with pytest.raises(ConfigError, match="is read-only"):
+        write_file(read_file(path), "two", 0o600)
+    assert [each.name for each in tmp_path.iterdir()] == ["c.json"]
+
+
 def test_a_refusal_of_the_system_names_the_file(tmp_path, monkeypatch):
     def refused(*_, **__):
         raise PermissionError(13, "no")

@@ -77,3 +77,12 @@ def test_one_look_waits_for_a_command_as_long_as_it_is_told():
 
     with pytest.raises(CredentialMissing, match=r"did not end within 0\.1 seconds"):
         asyncio.run(story())
+
+
+def test_secrets_and_the_sealing_key_are_forgotten(keyring, monkeypatch):
+    monkeypatch.setattr(os_keyring, "delete_entry", keyring.pop)
+    keyring |= {"a": "1", "b": "2", "sealing key": "3"}
+    asyncio.run(secret_backends.forget_in_keyring(["a"], sealing_key=False))
+    assert set(keyring) == {"b", "sealing key"}
+    asyncio.run(secret_backends.forget_in_keyring([], sealing_key=True))
+    assert set(keyring) == {"b"}

@@ -172,6 +172,18 @@ async def test_an_unusual_body_is_read_by_the_ordinary_path_from_its_beginning(a
 
 
 @story
+async def test_a_coded_body_is_not_waited_for_while_the_connection_stays_open():
+    answer, body = UNUSUAL["a coded body"]
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(), REQUEST, answer, REQUEST, ok(b"next")])
+        await warmed(pool, server)
+        sent = Sent(pool, server)
+        await sent.stuck()
+        assert await (await sent.begun.resume()).read(LIMIT) == body
+        assert await call(pool, at(server)) == b"next"
+
+
+@story
 async def test_a_stream_shows_its_beginning_and_goes_on_from_there():
     async with Scripted() as server, pooled() as pool:
         gate = Gate()

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mcp_auth_bridge.shell.process.invocation import invocation
+from mcp_auth_bridge.shell.process.invocation import invocation, removal_command
 
 
 @pytest.fixture
@@ -54,3 +54,17 @@ def test_a_program_in_the_cache_of_uvx_is_started_by_uvx(monkeypatch, program, t
     if known:
         monkeypatch.setenv("UV", str(uv))
     assert invocation() == (str(uvx) if known else "uvx", "mcp-auth-bridge")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("/home/u/.local/share/uv/tools/mcp-auth-bridge", "uv tool uninstall mcp-auth-bridge"),
+        ("/home/u/.local/share/pipx/venvs/mcp-auth-bridge", "pipx uninstall mcp-auth-bridge"),
+        ("/home/u/.cache/uv/archive-v0/abc", "uv cache clean mcp-auth-bridge"),
+        ("/home/u/venv", "-m pip uninstall mcp-auth-bridge"),
+    ],
+)
+def test_the_command_that_removes_the_program_is_that_of_its_installer(monkeypatch, prefix, words):
+    monkeypatch.setattr(sys, "prefix", prefix)
+    assert removal_command().endswith(words)

@@ -102,7 +102,11 @@ def outcome(url: str, filled: dict[str, str]) -> dict[str, Any]:
         page = browse(url, **filled)
     except OSError as error:  # only the log reports to the test
         return {"status": None, "title": "", "url": "", "error": str(error)}
-    return {"status": page.status, "title": page.title.strip(), "url": urlsplit(page.url)._replace(query="").geturl()}
+    return {
+        "status": page.status,
+        "title": page.title.strip().removesuffix(" - mcp-auth-bridge"),
+        "url": urlsplit(page.url)._replace(query="").geturl(),
+    }
 
 
 def main() -> None:
