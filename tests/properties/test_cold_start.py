@@ -100,7 +100,8 @@ LATER = """
     commands.on_demand commands.stored_logins shell.browser.desktop shell.browser.portal
     shell.transports.http_sse shell.net.cors_preflight shell.browser.rate_limit app.machine_plan effects
     oauth.challenge oauth.dpop oauth.documents
-    relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
+    relay.headless relay.keep_alive relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy
+    relay.legacy_server
 """
 # Their patterns are for every message, every address, or the first lines of the log.
 USED_AT_ONCE = """
