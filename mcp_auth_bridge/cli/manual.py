@@ -315,9 +315,9 @@ def _add_completion(commands: "options.Commands") -> None:
     text = """Print the script that lets a shell complete command lines of this program: bash, zsh or fish.
 
 It completes commands, options, clients, files, and the names of servers. No keyring is opened for them."""
-    example = """  eval "$(mcp-auth-bridge completion bash)"   # in ~/.bashrc
-  eval "$(mcp-auth-bridge completion zsh)"    # in ~/.zshrc, after compinit
-  mcp-auth-bridge completion fish | source    # in config.fish"""
+    example = """  mcp-auth-bridge completion fish | source    # in config.fish
+  eval "$(mcp-auth-bridge completion bash)"   # in ~/.bashrc
+  eval "$(mcp-auth-bridge completion zsh)"    # in ~/.zshrc, after compinit"""
     parser = options.add_command(commands, "completion", text, example)
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
     parser.add_argument(
