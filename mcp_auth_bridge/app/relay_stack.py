@@ -23,7 +23,6 @@ from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.early_listen import EarlyListen
 from mcp_auth_bridge.relay.era import Era, remembered_era
 from mcp_auth_bridge.relay.isolation import Isolation
-from mcp_auth_bridge.relay.keep_alive import KeepAlive
 from mcp_auth_bridge.relay.legacy_era import LegacyEra
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.login_notices import LoginNotices
@@ -113,7 +112,11 @@ class _Eras:
     def legacy_server(self) -> Relay:
         calls = ParameterHeaders(self._delivery(), show_all, self._listings)
         session = LegacyEra(LegacySession(calls, self._own))
-        return KeepAlive(session, self._profile.relay.ping) if self._profile.relay.ping > 0 else session
+        if self._profile.relay.ping == 0:
+            return session
+        from mcp_auth_bridge.relay.keep_alive import KeepAlive  # few servers need a ping
+
+        return KeepAlive(session, self._profile.relay.ping)
 
     def _legacy_server_unless_dual(self) -> Relay:
         """The relay for a legacy client. A server that has proven to speak only the legacy era is not asked again."""

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from client_pages import PAGES
 from documents import DOCUMENTS, ROOT, block, blocks
 
 HEADLESS = "tests/scenarios/test_headless_document.py"
@@ -47,6 +48,15 @@ RUN_BY = {
         "systemd": (HEADLESS, "test_the_unit_reads_its_systemd_credential"),
         "systemd config": (HEADLESS, "test_the_unit_reads_its_systemd_credential"),
         "scripts": (HEADLESS, "test_the_documented_scripts_get_a_token_and_results"),
+    },
+    "docs/rollout.md": {
+        "configuration": ("tests/properties/test_docs.py", "test_a_documented_configuration_is_valid"),
+    },
+    **{
+        f"docs/clients/{name}.md": {
+            "entry": ("tests/clients/test_client_pages.py", "test_the_entry_on_a_page_starts_the_bridge"),
+        }
+        for name in PAGES
     },
 }
 NOT_RUN = "not run: "

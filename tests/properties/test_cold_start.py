@@ -101,12 +101,13 @@ LATER = """
     shell.transports.http_sse shell.net.cors_preflight shell.browser.rate_limit app.machine_plan effects
     oauth.challenge oauth.dpop oauth.documents
     shell.console.view shell.console.rich_view shell.console.activity shell.console.rich_activity cli.completion
-    relay.headless relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy relay.legacy_server
+    relay.headless relay.keep_alive relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy
+    relay.legacy_server
 """
 # Their patterns are for every message, every address, or the first lines of the log.
 USED_AT_ONCE = """
-    config.config_file http_syntax relay.envelope relay.sse secret shell.console.log_text shell.net.connection
-    shell.net.connection_lifetime shell.net.request_head shell.net.response_parser urls
+    config.config_file http_syntax relay.envelope relay.sse secret shell.console.log_text
+    shell.net.request_head shell.net.response_parser urls
 """
 
 CLI = ("configuration_manual", "installation_manual", "main", "manual", "options", "parser")

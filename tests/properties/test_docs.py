@@ -1,5 +1,6 @@
 """The documents describe the program correctly."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_the_example_configuration_holds_every_key_and_is_valid():
         assert re.search(rf"\b{field}\b", example), field
 
 
-@pytest.mark.parametrize("document", ["README.md", "config.example.toml"])
+@pytest.mark.parametrize("document", ["README.md", "config.example.toml", "docs/rollout.md"])
 def test_a_documented_configuration_is_valid(document):
     text = (ROOT / document).read_text()
     blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]
@@ -145,3 +146,53 @@ def test_each_attack_on_the_page_on_security_has_a_test():
     page = (ROOT / "docs" / "security.md").read_text().partition("## Not defended")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| attack", "| ---"))]
     assert all("](../tests/" in row for row in rows)
+
+
+def texts(path: Path) -> list[str]:
+    """The texts in the source at `path`, with `…` in the place of each value."""
+    return [text for node in ast.walk(ast.parse(path.read_text())) if (text := rendered(node))]
+
+
+def rendered(node: ast.AST) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(rendered(part) or "…" for part in parts)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return (rendered(left) or "…") + (rendered(right) or "…")
+    return ""
+
+
+def test_each_sentence_of_the_page_on_troubleshooting_is_one_of_the_program():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    sentences = re.findall(r"^\| “(.+?)” \|", page, re.MULTILINE)
+    assert len(sentences) == sum(line.startswith("| “") for line in page.splitlines()) > 50
+    package = [text for path in (ROOT / "mcp_auth_bridge").rglob("*.py") for text in texts(path)]
+    for sentence in sentences:
+        words = ".*".join(re.escape(part) for part in sentence.split("…"))
+        assert any(re.search(words, text) for text in package), sentence
+
+
+def test_the_readme_quotes_only_sentences_of_the_page_on_troubleshooting():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    for sentence in re.findall(r"^\| “(.+?)” \|", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert f"“{sentence}”" in page, sentence
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_link_to_a_file_or_a_heading_leads_somewhere(document):
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        file, _, heading = link.partition("#")
+        target = document.parent / file if file else document
+        assert target.exists(), link
+        if heading:
+            assert heading in {anchor(title) for title in re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)}
+
+
+def anchor(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")

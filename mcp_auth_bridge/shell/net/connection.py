@@ -35,7 +35,7 @@ _AT_ONCE = 50  # stretches of a body that are parsed to see whether it has come 
 _UNREAD_LIMIT = 256 * 1024  # bytes
 _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
 _PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
-_HTTP_2_FRAME = re.compile(rb"\0..[\x04\x07].\0{4}", re.DOTALL)  # RFC 9113 section 4.1, on the stream 0
+_HTTP_2_FRAME = rb"(?s)\0..[\x04\x07].\0{4}"  # RFC 9113 section 4.1, on the stream 0
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -320,7 +320,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
         if not self._parser.received or self._exchange is not states.AWAITING_HEAD:
             return False
-        return _HTTP_2_FRAME.match(self._parser.received) is not None
+        return re.match(_HTTP_2_FRAME, self._parser.received) is not None
 
     # The side of the transport, which calls these
 

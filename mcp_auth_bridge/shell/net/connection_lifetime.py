@@ -7,7 +7,7 @@ pool does not use a connection shortly before that end. A new one costs a handsh
 import math
 import re
 
-_PARAMETER = re.compile(r"(?:^|[,;\s])(timeout|max)\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
+_PARAMETER = r"(?i)(?:^|[,;\s])(timeout|max)\s*=\s*\"?([0-9]{1,9})"
 
 _LONGEST_MARGIN = 1.0
 _MARGIN = 0.25
@@ -37,7 +37,7 @@ class Lifetime:
         """Note a response that began after `seconds`, and its `Keep-Alive` fields."""
         self._round_trip = min(self._round_trip, seconds)
         self._responses += 1
-        for name, value in _PARAMETER.findall(",".join(fields)) if fields else ():
+        for name, value in re.findall(_PARAMETER, ",".join(fields)) if fields else ():
             if name.lower() == "timeout":
                 self._timeout = float(value)
             elif self._responses == 1:

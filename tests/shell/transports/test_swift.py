@@ -23,7 +23,6 @@ LENGTH = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
         (reply(b"200 OK", body=b"[%b,%b]" % (NOTE, ANSWER)), CALL, [NOTE, ANSWER]),
         (STREAM + event(NOTE) + event(ANSWER) + END, CALL, [NOTE, ANSWER]),
         (STREAM + event(NOTE) + END, OPENED, [NOTE]),
-        (STREAM + END, OPENED, []),
         (ACCEPTED, OPENED, []),
     ],
 )
