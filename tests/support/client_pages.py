@@ -100,9 +100,7 @@ PAGES = {
         ("codex",),
         (
             Quirk("It refuses the whole file if an entry has an unknown key.", _RUN),
-            Quirk(
-                "It passes on few variables. The entry names those for a keyring, a browser and a proxy.", _RUN
-            ),
+            Quirk("It passes on few variables. The entry names those for a keyring, a browser and a proxy.", _RUN),
         ),
     ),
     "gemini": Page(
