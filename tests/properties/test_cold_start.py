@@ -208,7 +208,6 @@ def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tm
     assert code == 0
     assert below([*HEAVY.split(), "shlex"], loaded) == set()
     later = """
-        shell.net.connect_errors
         credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command relay.signing_in
         credentials.stored_session
     """
@@ -223,7 +222,7 @@ def test_until_the_first_answer_nothing_is_loaded_for_a_refusal(tmp_path):
 
     code, loaded, heard = asyncio.run(story())
     assert (code, [value["id"] for value in heard]) == (0, [INITIALIZE["id"]])
-    later = "oauth.error_text relay.session_loss shell.net.connect_errors"
+    later = "oauth.error_text relay.session_loss"
     assert below([f"mcp_auth_bridge.{name}" for name in later.split()], loaded) == set()
 
 

@@ -4,19 +4,16 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.errors import BridgeError, TimedOut, unclear
 from mcp_auth_bridge.http_syntax import USER_AGENT
+from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.error_translation import translate_errors
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy, parse_address
 from mcp_auth_bridge.shell.net.request_head import request_head
 from mcp_auth_bridge.urls import Url
-
-if TYPE_CHECKING:
-    from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed
 
 _HEAD_START = 0.25  # seconds for one address before the next is tried beside it (RFC 8305 section 5)
 
@@ -77,8 +74,6 @@ async def _ask_for_tunnel(outer: Connection, proxy: Proxy, url: Url) -> None:
     try:
         status = (await outer.read_head()).status
     except BridgeError as error:
-        from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault  # most starts reach the server
-
         sentence = f"{proxy} opened no way to {target}: {error.message}"
         raise ConnectFailed(sentence, fault=Fault.PROXY_FAILS) from None
     if status // 100 != 2:
@@ -97,10 +92,8 @@ async def _start_tls(network: Network, outer: Connection, url: Url, make: Callab
     return inner
 
 
-def proxy_refusal_error(proxy: Proxy, target: str, status: int) -> "ConnectFailed":
+def proxy_refusal_error(proxy: Proxy, target: str, status: int) -> ConnectFailed:
     """The error for a proxy's own response: the request has gone no further than to the proxy."""
-    from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault  # as above
-
     if status == 407:
         hint = "put the user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT"
         wrong = "refused its user and password" if proxy.authorization else "wants a user and password"

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Not at the first failure: that may be the want of a file descriptor, which an import needs.
+from mcp_auth_bridge.shell.net.connect_errors import connect_error
+
 
 @contextmanager
 def translate_errors(place: str) -> Iterator[None]:
@@ -12,6 +15,4 @@ def translate_errors(place: str) -> Iterator[None]:
     except TimeoutError:
         raise  # the deadline covers all steps, and its own message names them
     except (OSError, UnicodeError) as error:  # a host name that cannot be encoded is a UnicodeError
-        from mcp_auth_bridge.shell.net.connect_errors import connect_error  # most starts reach the server
-
         raise connect_error(error, place) from None

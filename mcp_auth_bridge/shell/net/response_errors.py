@@ -1,11 +1,7 @@
 """Errors of a response that did not come, or that is not valid HTTP/1.1. `peer` is the server's name in them."""
 
-from typing import TYPE_CHECKING
-
 from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
-
-if TYPE_CHECKING:
-    from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed
+from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault
 
 
 def cut_error(peer: str, *, begun: bool) -> OutcomeUnknown:
@@ -20,9 +16,7 @@ def crossed_error(peer: str) -> Unreachable:
     return Unreachable(f"{peer} ended the connection while the request was on its way", TRY_AGAIN)
 
 
-def missing_certificate_error(peer: str) -> "ConnectFailed":
-    from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault  # few servers want a certificate
-
+def missing_certificate_error(peer: str) -> ConnectFailed:
     hint = 'write client_certificate = "…" into the server\'s network table'
     return ConnectFailed(f"{peer} wants a client certificate (TLS)", hint, fault=Fault.CLIENT_CERTIFICATE)
 
