@@ -10,6 +10,7 @@ from mcp_auth_bridge.config.auth import (
     convert_argument,
     describe_static,
     digest,
+    kind_of,
     references,
 )
 from mcp_auth_bridge.config.login import BrowserSettings
@@ -126,3 +127,7 @@ def test_an_empty_argument_is_refused():
     with pytest.raises(ConfigError, match="--auth is empty"):
         convert_argument({})
     assert convert_argument({"kind": "none"}) == AnonymousSettings()
+
+
+def test_a_way_to_authenticate_tells_its_kind():
+    assert [kind_of(auth) for auth in (BearerSettings("env:T"), AnonymousSettings())] == ["bearer", "none"]

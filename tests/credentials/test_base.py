@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_auth_bridge.credentials.base import Refusal
+from mcp_auth_bridge.credentials.base import Refusal, Target, ready
 from mcp_auth_bridge.oauth.challenge import Challenge
 
 SENT = {"authorization": "Bearer AT-0123456789abcdef"}
@@ -35,3 +35,16 @@ def test_a_refusal_in_words_names_the_protocol_of_its_status():
 def test_the_scopes_are_those_of_the_challenge():
     assert refusal(scope="read write").scopes == ("read", "write")
     assert refusal().scopes == ()
+
+
+def test_headers_that_are_ready_are_known_without_waiting_and_others_never():
+    class Asked:
+        async def headers(self, target, refused=None):
+            return SENT
+
+    class Ready(Asked):
+        def at_hand(self, target):
+            return SENT
+
+    target = Target("POST", None)
+    assert (ready(Ready())(target), ready(Asked())(target)) == (SENT, None)

@@ -16,7 +16,7 @@ from relaying import (
     to_server,
 )
 
-from mcp_auth_bridge.relay.base import Around, Excessive, Kind, Malformed, decoded
+from mcp_auth_bridge.relay.base import Around, Excessive, Kind, Malformed, Note, Reviewing, collected, decoded
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,28 @@ def test_a_key_belongs_to_the_id_that_a_message_has_now():
     first = message(request(1))
     assert msgspec.structs.replace(first, id=b'"x"').key == "x"
     assert msgspec.structs.replace(first, raw=b"{}").key == 1
+
+
+def test_a_reviewing_relay_sees_the_actions_of_every_entry():
+    class Doubled(Reviewing):
+        def _review(self, actions):
+            return [*actions, *actions]
+
+    play = Playbook(Doubled(Living()))
+    assert play.client(request(1)) == [to_server(1, request(1))] * 2
+    assert play.server(1, answer(1)) == [to_client(answer(1))] * 2
+    assert play.alive(1) == [note("alive: 1")] * 2
+    assert play.ended(1) == []
+    assert play.woke("anything") == []
+
+
+def test_a_collected_generator_has_run_to_its_end_before_its_first_action_is_seen():
+    run = []
+
+    @collected
+    def generate(name):
+        yield Note(name)
+        run.append(name)
+
+    assert generate("x") == [Note("x")]
+    assert run == ["x"]

@@ -246,3 +246,10 @@ def test_any_schema_is_either_read_or_refused(schema, arguments):
     for name, value in parameter_headers(annotations, arguments).items():
         assert TOKEN.fullmatch(name)
         assert all("\x20" <= char <= "\x7e" for char in value)
+
+
+def test_a_request_with_unusual_parameters_has_the_headers_that_can_be_made():
+    listed = message({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]})
+    assert standard_headers(listed) == {"mcp-method": "tools/call"}
+    surrogate = message(rb'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","x":"\ud800"}}')
+    assert standard_headers(surrogate)["mcp-name"] == "add"

@@ -18,12 +18,14 @@ def late():
 def test_a_list_on_its_way_is_known_until_it_is_taken():
     lists = PendingLists()
     lists.add(FIRST, FIRST)
+    assert lists
     assert 1 in lists
     assert lists.waits(1)
     assert lists.methods == {"tools/list"}
     assert not lists.are_late
     assert lists.pop(1).waiting == [FIRST]
     assert 1 not in lists
+    assert not lists
     assert not lists.waits(1)
 
 

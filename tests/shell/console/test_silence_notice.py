@@ -79,3 +79,9 @@ def test_whether_a_user_waits_is_known(said):
     assert not silence_notice.is_enabled()
     silence_notice.enable()
     assert silence_notice.is_enabled()
+
+
+def test_a_user_waits_once_notices_are_turned_on(said):
+    assert not silence_notice.is_enabled()
+    silence_notice.enable()
+    assert silence_notice.is_enabled()
