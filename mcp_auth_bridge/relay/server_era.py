@@ -115,6 +115,7 @@ class ServerEra:
         if not actions:
             return actions
         noted = self._relays.noted(number, actions)
+        concerns = False
         for action in actions:
             if type(action) is ToServer:
                 if action.message.method in _OPENINGS and action.message.kind is REQUEST:
@@ -122,8 +123,8 @@ class ServerEra:
             elif type(action) is Fail or (
                 type(action) is ToClient and action.message.kind is REPLY and not self._is_settled
             ):
-                return self._reviewed(number, noted)
-        return noted
+                concerns = True
+        return self._reviewed(number, noted) if concerns else noted
 
     @property
     def _is_settled(self) -> bool:
@@ -135,9 +136,6 @@ class ServerEra:
     def _reviewed(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
-                case ToServer(call=call, message=Message(kind=Kind.REQUEST, method=method)) if method in _OPENINGS:
-                    self._openings.add(call)
-                    yield action
                 case Fail(request=request) if (number, request.key) in self._passed_on:
                     self._passed_on.discard((number, request.key))
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if (number, reply.key) in self._passed_on:
