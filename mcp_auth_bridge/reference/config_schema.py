@@ -84,7 +84,11 @@ def _explained(schema: Mapping[str, Any], shape: type) -> dict[str, Any]:
     properties = {
         key: _with_text(each, texts[key]) if key in texts else each for key, each in schema["properties"].items()
     }
-    return {key: value for key, value in schema.items() if key != "title"} | {"properties": properties}
+    own = {key: value for key, value in schema.items() if key != "title"} | {"properties": properties}
+    if "description" in own:
+        # Python 3.13 and later keep docstrings without their indentation.
+        own["description"] = "\n".join(line.strip() for line in own["description"].splitlines())
+    return own
 
 
 def _with_text(schema: Mapping[str, Any], text: KeyText) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.errors import ConfigError, os_error_text
+from mcp_auth_bridge.shell.files.user_file import real_path
 from mcp_auth_bridge.stores.file_io import CREATE, fill, sync_folder
 
 BACKUP = ".before-mcp-auth-bridge"
@@ -47,7 +48,7 @@ class ClientFile(msgspec.Struct, frozen=True):
 def read_file(path: Path) -> ClientFile:
     """The file at `path`, which need not exist. Raises `ConfigError`."""
     with _translating(path):
-        real = path.resolve()
+        real = real_path(path)
         if not real.exists():
             return ClientFile(path, real, None)
         if not real.is_file():
@@ -157,6 +158,7 @@ def _translating(path: Path) -> Iterator[None]:
         yield
     except PermissionError:
         raise ConfigError(f"no permission for {path}", f"let this user read and write in {path.parent}") from None
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, in Python 3.11 and 3.12
-        said = os_error_text(error) if isinstance(error, OSError) else "it is a loop of symbolic links"
-        raise ConfigError(f"{path} cannot be used: {said}", "correct that, and repeat the command") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be used: {os_error_text(error)}", "correct that, and repeat the command"
+        ) from None

@@ -53,11 +53,21 @@ def read_user_file(path: Path) -> UserFile:
     return UserFile(path, content)
 
 
+def real_path(path: Path) -> Path:
+    """The path to which the links at `path` lead. Raises `OSError` if they form a circle.
+
+    `Path.resolve` raises `RuntimeError` for such links before Python 3.13, and nothing since.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        path.stat()
+    return path.resolve()
+
+
 def make_folder(path: Path) -> None:
     """Make the folder of the file `path`, private (0700) if it is new. Raises `ConfigError`."""
     try:
-        path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:
+        real_path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
         raise _write_error(path, error) from None
 
 
@@ -70,7 +80,7 @@ def replace_user_file(before: UserFile, text: str) -> None:
     path = before.path
     make_folder(path)
     try:
-        target = path.resolve()
+        target = real_path(path)
         mode = _mode(target)
         if read_user_file(path).content != before.content:
             raise ConfigError(f"{path} has just been changed by another program", "run the command again")
@@ -79,11 +89,10 @@ def replace_user_file(before: UserFile, text: str) -> None:
         raise _write_error(path, error) from None
 
 
-def _write_error(path: Path, error: OSError | RuntimeError) -> ConfigError:
-    """The error for a `path` that cannot be written. Python raises `RuntimeError` for links that form a circle."""
-    reason = os_error_text(error) if isinstance(error, OSError) else "its symbolic links form a circle"
+def _write_error(path: Path, error: OSError) -> ConfigError:
+    """The error for a `path` that cannot be written."""
     hint = f"let this user write in {path.parent}, or name another file with --config"
-    return ConfigError(f"{path} cannot be written: {reason}", hint)
+    return ConfigError(f"{path} cannot be written: {os_error_text(error)}", hint)
 
 
 def _mode(target: Path) -> int:

@@ -25,5 +25,9 @@ class BulkBody:
 
     def take(self) -> bytes:
         """The whole. Call it when no `room` is held any more, or it is a copy."""
-        self._view.release()
+        self.close()
         return self._whole.getvalue()
+
+    def close(self) -> None:
+        """Take no more bytes. A `BytesIO` that the collector finds with a view of it would complain on stderr."""
+        self._view.release()

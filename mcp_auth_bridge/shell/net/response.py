@@ -100,6 +100,7 @@ class StreamedResponse:
             return bulk.take()
         finally:
             self._end()
+            bulk.close()
 
     def give_way(self) -> None:
         """Let the pool cut the body short if another request needs its turn: nothing important is to come.
