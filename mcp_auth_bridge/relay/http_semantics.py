@@ -162,7 +162,7 @@ def refusal_in_reply(message: bytes) -> Unauthorized | None:
         return None
     try:
         error = _error_response.decode(message).error
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if error.code != 401:
         return None
@@ -172,7 +172,7 @@ def refusal_in_reply(message: bytes) -> Unauthorized | None:
 def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
     try:
         fields = _data.decode(data).www_authenticate
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
     return (fields,) if isinstance(fields, str) else tuple(fields)
 
