@@ -1,0 +1,57 @@
+"""As a new user would: a wheel, one command and one login for each client, and away again without a trace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from installed import RawClient
+from peer import install_node_modules, node
+from peers.clients import CLIENTS
+from peers.gateway import Gateway
+from thoroughness import is_thorough
+from trial import PLAYED, RESULT, Trial, entry_of, play, trial
+from words import text
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def machine() -> Iterator[Trial]:
+    with trial() as machine:
+        yield machine
+
+
+def test_one_command_and_one_login_and_away_again_without_a_trace(machine, protected_server, authorization_server):
+    before, in_keyring = machine.tree(), machine.session.items()
+    done = machine.run("install", "claude-code", protected_server.url)
+    assert (done.returncode, machine.logins) == (0, 1), done.stderr
+    entry = entry_of(machine)
+    with RawClient([entry["command"], *entry["args"]], machine.environment) as client:
+        client.initialize()
+        assert text(client.call("add", {"a": 1, "b": 2})) == "3"
+    second = machine.run("install", "codex")
+    assert (second.returncode, machine.logins) == (0, 1), second.stderr
+
+    gone = machine.run("uninstall", "--everything", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert machine.traces(before) == {}
+    assert machine.session.items() == in_keyring
+    assert authorization_server.counters["revocations"] >= 1
+
+
+@pytest.mark.parametrize("program", PLAYED)
+def test_a_real_client_calls_a_tool_after_one_command_and_nothing_of_the_bridge_stays(machine, program):
+    if not is_thorough():
+        pytest.skip("plays with --thorough: the clients have 2 GB together")
+    install_node_modules()
+    node_path = Path(node())
+    client = next(each for each in CLIENTS if each.program == program)
+    client.installed(node_path)
+    before, in_keyring = machine.tree(), machine.session.items()
+    with Gateway() as gateway:
+        figures = play(machine, client, gateway.url, node_path)
+        gone = machine.run("uninstall", "--everything", "--yes")
+    assert (figures.logins, figures.outcome) == (1, RESULT)
+    assert gone.returncode == 0, gone.stderr
+    print(machine.traces(before).keys())
+    assert machine.session.items() == in_keyring
