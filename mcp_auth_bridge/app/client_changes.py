@@ -8,6 +8,7 @@ from mcp_auth_bridge.clients.entry_form import Scope
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.client_files import delete_file, drop_backup, read_file, write_file
 from mcp_auth_bridge.shell.files.receipts import Receipt, Receipts
+from mcp_auth_bridge.shell.files.user_file import replace_user_file
 
 _MODES = {Scope.USER: 0o600, Scope.WORKSPACE: 0o644}
 """The permissions of a new file: clients write secrets into the user's own, and a project's is for its repository."""
@@ -41,7 +42,7 @@ def take_out(found: Found, at: TargetFile, receipts: Receipts) -> None:
     if receipt is not None and receipt.made_file and text.strip("\ufeff \t\r\n") in ("", "{}"):
         delete_file(content, list(map(Path, receipt.made_folders)))
     else:
-        write_file(content, text, _MODES[Scope.USER])
+        replace_user_file(content, text)
         drop_backup(read_file(content.path))
     if receipt is not None:
         receipts.drop(receipt)

@@ -24,6 +24,7 @@ from mcp_auth_bridge.commands.ready_server import make_ready
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
 from mcp_auth_bridge.shell.console import activity, terminal
+from mcp_auth_bridge.shell.files.client_files import backup_of
 from mcp_auth_bridge.shell.files.receipts import Receipts
 
 
@@ -129,8 +130,8 @@ def _carry_out(change: Change, scope: Scope, context: Context) -> None:
         return
     carry_out(change, scope, Receipts(context.paths.memory))
     terminal.say(f"{name}: wrote {printable(change.place[-1])} into {shown(path)}")
-    if content.backup.exists():
-        terminal.say(f"  the file as it was: {shown(content.backup)}")
+    if (backup := backup_of(content)).exists():
+        terminal.say(f"  the file as it was: {shown(backup)}")
     terminal.say(f"  next: {target.next_step(scope)}")
 
 

@@ -14,8 +14,9 @@ from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.commands.client_choice import shown, target_named
 from mcp_auth_bridge.errors import ConfigError, printable
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.client_files import ClientFile, read_file
+from mcp_auth_bridge.shell.files.client_files import read_file
 from mcp_auth_bridge.shell.files.receipts import Receipts
+from mcp_auth_bridge.shell.files.user_file import UserFile
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -98,5 +99,5 @@ def _next_entry(at: TargetFile, server: str) -> Found | None:
     return next((each for each in found if server in ("", each.start.target, each.place[-1])), None)
 
 
-def _names_bridge(content: ClientFile) -> bool:
+def _names_bridge(content: UserFile) -> bool:
     return any(name in (content.data or b"") for name in (b"mcp-auth-bridge", b"mcp_auth_bridge"))

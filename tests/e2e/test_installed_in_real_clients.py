@@ -15,6 +15,7 @@ from thoroughness import is_thorough
 
 pytestmark = pytest.mark.slow
 
+
 def reinstalled(client: Client, place: Place) -> Prepared:
     """The client prepared as usual, but with the entry that `install` writes in place of the usual one."""
     prepared = without_entry(client, place, "acme")

@@ -1,4 +1,4 @@
-"""A new user's machine: an empty home, a desktop with a keyring and a browser that says yes, and the bridge from a wheel.
+"""A new user's machine: an empty home, a desktop with a keyring and a browser that says yes, the bridge from a wheel.
 
     PYTHONPATH=tests/support:tests/e2e uv run python tests/support/trial.py
 
