@@ -32,6 +32,7 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, printable, quoted
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.files.client_files import read_file
+from mcp_auth_bridge.shell.files.kept_secrets import KeptSecrets
 from mcp_auth_bridge.shell.files.receipts import Receipts
 from mcp_auth_bridge.shell.files.secret_backends import put_in_keyring
 from mcp_auth_bridge.urls import Purpose
@@ -113,7 +114,7 @@ async def _migrate(old: _Old, given: Input, context: Context) -> Context:
     if given.dry_run:
         terminal.print_result(server_block(name, conversion.table))
         return context
-    await _keep_secrets(conversion)
+    await _keep_secrets(conversion, context)
     config = change_config(context, name, lambda text, config: _with(text, config, name, conversion))
     context = msgspec.structs.replace(context, config=config)
     bridge = Bridge(config.profile(name), context)
@@ -160,7 +161,8 @@ def _with(text: str, config: Config, name: str, conversion: Conversion) -> str:
     return with_server(text, name, conversion.table)
 
 
-async def _keep_secrets(conversion: Conversion) -> None:
+async def _keep_secrets(conversion: Conversion, context: Context) -> None:
     for entry, secret in conversion.secrets.items():
         await put_in_keyring(entry, Secret(secret.reveal()))
+        KeptSecrets(context.paths.memory).add(entry)
         terminal.say(f"  its secret is in the keyring now, as {entry}")

@@ -27,6 +27,7 @@ from peers.clients import CLIENTS, KEYS, Client, Place, Prepared, without_entry
 from peers.gateway import Gateway
 from peers.keyring_session import KeyringSession, keyring_session
 from peers.model import Model
+from program import command
 
 HANG = 300  # seconds; only a hang reaches them
 
@@ -49,6 +50,7 @@ class Trial:
             "XDG_RUNTIME_DIR": session.environment["XDG_RUNTIME_DIR"],
         }
         path = os.pathsep.join([str(self.program / "bin"), str(desktop), "/usr/local/bin", "/usr/bin", "/bin"])
+        self.command = command()
         self.environment = {"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", **self.desktop}
 
     def install_wheel(self) -> None:
@@ -61,14 +63,14 @@ class Trial:
         own = {"UV_TOOL_DIR": str(self.program / "tools"), "UV_TOOL_BIN_DIR": str(self.program / "bin")}
         install = [uv, "tool", "install", "--quiet", "--python", sys._base_executable, *map(str, wheels.glob("*.whl"))]
         subprocess.run(install, env={**os.environ, **own}, check=True)
+        self.command = "mcp-auth-bridge"
 
     def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """One command of the bridge, as typed in a terminal of the desktop."""
         return subprocess.run(
-            ["mcp-auth-bridge", *words],
+            [self.command, *words],
             env=self.environment,
             cwd=self.home,
-            executable=str(self.program / "bin/mcp-auth-bridge"),
             input=given,
             capture_output=True,
             text=True,
@@ -99,10 +101,16 @@ class Trial:
 
 
 @contextlib.contextmanager
+def clean_machine() -> Iterator[Trial]:
+    """A machine with the program that is under test."""
+    with keyring_session() as session, tempfile.TemporaryDirectory(prefix="trial-") as folder:
+        yield Trial(Path(folder), session)
+
+
+@contextlib.contextmanager
 def trial() -> Iterator[Trial]:
     """A machine with the wheel installed."""
-    with keyring_session() as session, tempfile.TemporaryDirectory(prefix="trial-") as folder:
-        machine = Trial(Path(folder), session)
+    with clean_machine() as machine:
         machine.install_wheel()
         yield machine
 

@@ -1,0 +1,103 @@
+"""Away again: `uninstall --everything` leaves a home as it was, and a keyring, too."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from trial import Trial, clean_machine
+from words import complaint
+
+
+@pytest.fixture
+def machine() -> Iterator[Trial]:
+    with clean_machine() as machine:
+        yield machine
+
+
+def succeeds(machine, *words, given=""):
+    done = machine.run(*words, given=given)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def everything(machine):
+    return succeeds(machine, "uninstall", "--everything", "--yes")
+
+
+def test_nothing_of_the_bridge_is_left_after_each_of_its_commands_has_written(machine, protected_server):
+    (machine.home / ".kiro/settings").mkdir(parents=True)
+    machine.session.put("another program", "a key", "secret")
+    before, in_keyring = machine.tree(), machine.session.items()
+    succeeds(machine, "add", "acme", protected_server.url)
+    succeeds(machine, "secret", "acme key", given="hunter2\n")
+    succeeds(machine, "install", "--all", "acme")
+    succeeds(machine, "run", "acme", "--log-format", "json")
+    assert {".config", ".local/share", ".local/state", ".kiro/settings/mcp.json"} <= machine.traces(before).keys()
+    assert len(machine.session.items()) == len(in_keyring) + 2
+    said = everything(machine)
+    assert machine.traces(before) == {}
+    assert machine.session.items() == in_keyring
+    assert "uninstall mcp-auth-bridge" in said.splitlines()[-1]
+    everything(machine)
+    assert machine.traces(before) == {}
+
+
+def test_the_sealing_key_stays_for_the_logins_of_another_folder(machine, protected_server):
+    install = ("install", "claude-code", protected_server.url)
+    succeeds(machine, *install)
+    other = machine.home / "other"
+    machine.environment["MCP_AUTH_BRIDGE_HOME"] = str(other)
+    succeeds(machine, "login", protected_server.url)
+    assert "sealing key stays" in everything(machine)
+    assert not other.exists()
+    del machine.environment["MCP_AUTH_BRIDGE_HOME"]
+    assert "signed in" in machine.run("status").stdout
+    everything(machine)
+    assert (machine.tree(), machine.session.items()) == ({}, [])
+
+
+def test_folders_in_which_there_is_something_else_stay(machine):
+    other = machine.home / ".config" / "other"
+    other.mkdir(parents=True)
+    (machine.home / ".local").mkdir()
+    before = machine.tree()
+    succeeds(machine, "add", "acme", "https://acme.example/mcp")
+    everything(machine)
+    assert machine.traces(before).keys() <= {".local"}  # it was empty, and nothing tells who has made it
+
+
+def test_the_kept_first_version_of_a_file_goes_even_if_the_client_has_changed_the_file(machine):
+    file = machine.home / ".claude.json"
+    file.write_text('{"numStartups": 1}')
+    succeeds(machine, "add", "acme", "https://acme.example/mcp")
+    succeeds(machine, "install", "claude-code", "acme", "--no-login")
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "numStartups": 2}))
+    assert (machine.home / ".claude.json.before-mcp-auth-bridge").exists()
+    everything(machine)
+    assert machine.tree() == {".claude.json": b'{"numStartups": 2}'}
+
+
+def test_a_file_that_cannot_be_edited_keeps_its_first_version_and_the_rest_goes(machine):
+    file = machine.home / ".claude.json"
+    file.write_text("{}")
+    succeeds(machine, "add", "acme", "https://acme.example/mcp")
+    succeeds(machine, "install", "claude-code", "acme", "--no-login")
+    file.chmod(0o444)
+    done = machine.run("uninstall", "--everything", "--yes")
+    assert "is read-only" in done.stderr
+    assert done.returncode != 0
+    assert set(machine.tree()) == {".claude.json", ".claude.json.before-mcp-auth-bridge"}
+
+
+def test_a_configuration_with_a_mistake_stops_it_but_not_the_removal_of_entries(machine):
+    succeeds(machine, "add", "acme", "https://acme.example/mcp")
+    succeeds(machine, "install", "claude-code", "acme", "--no-login")
+    config = machine.home / ".config/mcp-auth-bridge/config.toml"
+    config.write_text("[servers\n")
+    done = machine.run("uninstall", "--everything", "--yes")
+    assert done.returncode != 0
+    assert "config.toml" in complaint(done.stderr)[0]
+    assert (machine.home / ".claude.json").exists()
+    succeeds(machine, "uninstall", "--all")
+    assert not (machine.home / ".claude.json").exists()
