@@ -43,8 +43,7 @@ def test_nothing_of_the_bridge_is_left_after_each_of_its_commands_has_written(ma
 
 
 def test_the_sealing_key_stays_for_the_logins_of_another_folder(machine, protected_server):
-    install = ("install", "claude-code", protected_server.url)
-    succeeds(machine, *install)
+    succeeds(machine, "login", protected_server.url)
     other = machine.home / "other"
     machine.environment["MCP_AUTH_BRIDGE_HOME"] = str(other)
     succeeds(machine, "login", protected_server.url)
