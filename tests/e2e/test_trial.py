@@ -15,6 +15,11 @@ from words import text
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+# What a client itself writes while it runs: its settings, its memory of the session, the folder of the project.
+OWN = {"claude": (".claude", ".cache", "work"), "codex": (".codex", "work")}
+SETTINGS = {"claude": ".claude.json", "codex": ".codex/config.toml"}
+
+
 @pytest.fixture
 def machine() -> Iterator[Trial]:
     with trial() as machine:
@@ -47,10 +52,13 @@ def test_a_real_client_calls_a_tool_after_one_command_and_nothing_of_the_bridge_
     node_path = Path(node())
     client = next(each for each in CLIENTS if each.program == program)
     client.installed(node_path)
-    in_keyring = machine.session.items()
+    before, in_keyring = machine.tree(), machine.session.items()
     with Gateway() as gateway:
         figures = play(machine, client, gateway.url, node_path)
         gone = machine.run("uninstall", "--everything", "--yes")
     assert (figures.logins, figures.outcome) == (1, RESULT)
     assert gone.returncode == 0, gone.stderr
     assert machine.session.items() == in_keyring
+    assert machine.traces(before, OWN[program]) == {}
+    assert b"mcp-auth-bridge" not in (machine.home / SETTINGS[program]).read_bytes()
+    assert not [path for path in machine.tree() if "mcp-auth-bridge" in path]
