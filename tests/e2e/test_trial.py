@@ -1,5 +1,7 @@
 """As a new user would: a wheel, one command and one login for each client, and away again without a trace."""
 
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +43,10 @@ def test_one_command_and_one_login_and_away_again_without_a_trace(machine, prote
     assert gone.returncode == 0, gone.stderr
     assert machine.traces(before) == {}
     assert machine.session.items() == in_keyring
+    last = gone.stderr.splitlines()[-1].rpartition(": ")[2]
+    assert last == "uv tool uninstall mcp-auth-bridge"
+    subprocess.run(shlex.split(last), env=machine.environment, capture_output=True, check=True)
+    assert not [*machine.program.rglob("bin/mcp-auth-bridge")]
     assert authorization_server.counters["revocations"] >= 1
 
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from peers.gateway import Gateway
+from terminals import typing
 from trial import Trial, clean_machine
 from words import complaint
 
@@ -37,7 +39,7 @@ def test_nothing_of_the_bridge_is_left_after_each_of_its_commands_has_written(ma
     said = everything(machine)
     assert machine.traces(before) == {}
     assert machine.session.items() == in_keyring
-    assert "uninstall mcp-auth-bridge" in said.splitlines()[-1]
+    assert "all that is left is the program" in said.splitlines()[-1]
     everything(machine)
     assert machine.traces(before) == {}
 
@@ -100,3 +102,36 @@ def test_a_configuration_with_a_mistake_stops_it_but_not_the_removal_of_entries(
     assert (machine.home / ".claude.json").exists()
     succeeds(machine, "uninstall", "--all")
     assert not (machine.home / ".claude.json").exists()
+
+
+def test_it_asks_first_and_lists_the_files(machine):
+    succeeds(machine, "add", "acme", "https://acme.example/mcp")
+    before = machine.tree()
+    refused = machine.run("uninstall", "--everything")
+    assert (refused.returncode, complaint(refused.stderr)[1]) == (2, "add --yes")
+    for answer, left in (("no\n", before), ("yes\n", {})):
+        words = [machine.command, "uninstall", "--everything"]
+        code, shown = typing(words, machine.environment, [("type yes", answer)])
+        assert (code, machine.tree()) == (0, left)
+        assert "/.config/mcp-auth-bridge/config.toml" in shown
+
+
+def test_a_login_whose_server_does_not_answer_is_deleted_and_the_user_is_told(machine):
+    with Gateway() as gateway:
+        succeeds(machine, "install", "cursor", gateway.url)
+        gateway.down()
+        done = machine.run("uninstall", "--everything", "--yes")
+    assert "but its tokens may still work" in done.stderr
+    assert done.returncode == 6
+    assert (machine.tree(), machine.session.items()) == ({}, [])
+
+
+def test_entries_in_other_projects_go_too(machine):
+    project = machine.home / "a project"
+    project.mkdir()
+    before = machine.tree()
+    succeeds(machine, "add", "acme", "https://acme.example/mcp")
+    done = machine.run("install", "cursor", "acme", "--workspace", "--no-login", cwd=project)
+    assert done.returncode == 0, done.stderr
+    everything(machine)
+    assert machine.traces(before) == {}

@@ -60,17 +60,19 @@ class Trial:
             pytest.skip("uv is not on PATH")
         wheels = self.program / "dist"
         subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", str(wheels), str(ROOT)], check=True)
+        self.environment["PATH"] += f"{os.pathsep}{Path(uv).parent}"
         own = {"UV_TOOL_DIR": str(self.program / "tools"), "UV_TOOL_BIN_DIR": str(self.program / "bin")}
+        self.environment |= own
         install = [uv, "tool", "install", "--quiet", "--python", sys._base_executable, *map(str, wheels.glob("*.whl"))]
         subprocess.run(install, env={**os.environ, **own}, check=True)
         self.command = "mcp-auth-bridge"
 
-    def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, given: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """One command of the bridge, as typed in a terminal of the desktop."""
         return subprocess.run(
             [self.command, *words],
             env=self.environment,
-            cwd=self.home,
+            cwd=cwd or self.home,
             input=given,
             capture_output=True,
             text=True,
