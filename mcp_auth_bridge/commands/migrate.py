@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.client_changes import carry_out
+from mcp_auth_bridge.app.client_changes import carry_out, changing
 from mcp_auth_bridge.app.client_entries import ByHand, Clash, TargetFile, plan_entry
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.start_command import start_command
@@ -121,8 +121,9 @@ async def _migrate(old: _Old, given: Input, context: Context) -> Context:
     if rival is MCP_REMOTE:
         await take_over_login(bridge, conversion)
     start = start_command(bridge)
-    change = plan_entry(_again(old), label, start, Clash.REPLACE)
-    carry_out(change, given.scope, Receipts(context.paths.memory))
+    with changing(context.paths):
+        change = plan_entry(_again(old), label, start, Clash.REPLACE)
+        carry_out(change, given.scope, Receipts(context.paths.memory))
     terminal.say(f"  it now starts mcp-auth-bridge for {name}, which is in {shown(config.path)}")
     terminal.say(f"  next: {old.at.target.next_step(given.scope)}")
     return context
@@ -164,5 +165,5 @@ def _with(text: str, config: Config, name: str, conversion: Conversion) -> str:
 async def _keep_secrets(conversion: Conversion, context: Context) -> None:
     for entry, secret in conversion.secrets.items():
         await put_in_keyring(entry, Secret(secret.reveal()))
-        KeptSecrets(context.paths.memory).add(entry)
+        KeptSecrets(context.paths).add(entry)
         terminal.say(f"  its secret is in the keyring now, as {entry}")

@@ -26,6 +26,6 @@ async def run(given: Input, context: Context) -> int:
             "there is no secret on stdin", f"type it, or run: mcp-auth-bridge secret {shell_quoted(given.name)} < FILE"
         )
     await put_in_keyring(given.name, secret)
-    KeptSecrets(context.paths.memory).add(given.name)
+    KeptSecrets(context.paths).add(given.name)
     terminal.say(f"stored in the OS keyring; write keyring:{given.name} in the configuration")
     return 0

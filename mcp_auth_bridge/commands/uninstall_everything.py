@@ -113,7 +113,7 @@ async def _empty_keyring(context: Context) -> int:
     """
     values = [value for profile in context.config.profiles.values() for value in references_of(profile)]
     names = {value.name for value in values if isinstance(value, KeyringEntry)}
-    names |= KeptSecrets(context.paths.memory).names()
+    names |= KeptSecrets(context.paths).names()
     has_key = isinstance(context.config.store, KeyringStoreSettings) and context.paths.records.exists()
     if has_key and _is_key_needed(context):
         terminal.say("the sealing key stays: the logins of another folder of yours need it")

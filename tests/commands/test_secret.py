@@ -48,7 +48,7 @@ def test_a_secret_that_is_typed_is_kept_and_the_reference_to_it_is_told(monkeypa
     said = capsys.readouterr().err
     assert "keyring:acme" in said
     assert "hunter2" not in said
-    assert KeptSecrets(context.paths.memory).names() == {"acme"}
+    assert KeptSecrets(context.paths).names() == {"acme"}
 
 
 def test_without_a_terminal_stdin_is_the_secret_without_its_last_line_end(monkeypatch, context, kept):

@@ -1,7 +1,9 @@
 """Away again: `uninstall --everything` leaves a home as it was, and a keyring, too."""
 
 import json
+import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from peers.gateway import Gateway
@@ -133,5 +135,20 @@ def test_entries_in_other_projects_go_too(machine):
     succeeds(machine, "add", "acme", "https://acme.example/mcp")
     done = machine.run("install", "cursor", "acme", "--workspace", "--no-login", cwd=project)
     assert done.returncode == 0, done.stderr
+    everything(machine)
+    assert machine.traces(before) == {}
+
+
+def test_many_installs_at_once_lose_nothing_and_go_without_a_trace(machine):
+    before = machine.tree()
+    servers = ("one", "two", "three")
+    for server in servers:
+        succeeds(machine, "add", server, f"https://{server}.example/mcp")
+    words = [("install", client, server, "--no-login") for server in servers for client in ("claude-code", "codex")]
+    with ThreadPoolExecutor(len(words)) as pool:
+        done = [*pool.map(lambda each: machine.run(*each), words)]
+    assert [each.returncode for each in done] == [0] * len(words), done
+    assert json.loads((machine.home / ".claude.json").read_text())["mcpServers"].keys() == set(servers)
+    assert tomllib.loads((machine.home / ".codex/config.toml").read_text())["mcp_servers"].keys() == set(servers)
     everything(machine)
     assert machine.traces(before) == {}

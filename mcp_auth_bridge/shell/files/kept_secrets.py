@@ -5,21 +5,22 @@ Losing the file costs little: `uninstall --everything` then leaves those secrets
 
 import contextlib
 import os
-from pathlib import Path
 
 import msgspec
 
 from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.stores.folder import Folder
 
 _NAME = "kept-secrets.json"
 
 
 class KeptSecrets:
-    """The names in the folder `memory`."""
+    """The names that the bridge at `paths` has used."""
 
-    def __init__(self, memory: Path) -> None:
-        self._folder = Folder(memory)
+    def __init__(self, paths: Paths) -> None:
+        self._folder, self._locks = Folder(paths.memory), Locks(paths.locks)
 
     def names(self) -> frozenset[str]:
         """All names; none if the file is missing or cannot be read."""
@@ -30,10 +31,7 @@ class KeptSecrets:
 
     def add(self, name: str) -> None:
         """Add `name`, if the folder can be written."""
-        known = self.names()
-        if name in known:
-            return
-        with contextlib.suppress(StoreError):  # the secret is in the keyring, and that is what matters
-            self._folder.create()
-            data = msgspec.json.encode(sorted({*known, name}))
+        # The secret is in the keyring, and that is what matters.
+        with contextlib.suppress(StoreError), self._locks.mutex("the names of the secrets"):
+            data = msgspec.json.encode(sorted({*self.names(), name}))
             self._folder.write(_NAME, data, f"{_NAME}.{os.urandom(6).hex()}")

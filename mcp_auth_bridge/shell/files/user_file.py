@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.errors import ConfigError, os_error_text
+from mcp_auth_bridge.errors import ConfigError, os_error_text, shell_quoted
 from mcp_auth_bridge.stores.file_io import CREATE, SAFE, fill, sync_folder
 
 LIMIT = 1 << 20
@@ -104,7 +104,9 @@ def check_may_write(file: UserFile) -> None:
     if file.data is None:
         return
     if not (file.real.stat().st_mode & 0o222 and os.access(file.real, os.W_OK)):
-        raise ConfigError(f"{file.path} is read-only", f"let this user write it (chmod u+w {file.real})")
+        raise ConfigError(
+            f"{file.path} is read-only", f"let this user write it (chmod u+w {shell_quoted(str(file.real))})"
+        )
 
 
 def check_is_unchanged(file: UserFile) -> None:

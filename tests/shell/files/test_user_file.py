@@ -81,12 +81,14 @@ def test_a_file_that_has_changed_meanwhile_is_not_replaced(path):
     assert names(path.parent) == []
 
 
-def test_a_read_only_file_is_not_replaced(path):
+def test_a_read_only_file_is_not_replaced(tmp_path):
+    path = tmp_path / "my folder" / "config.toml"
+    path.parent.mkdir()
     path.write_text("old")
     path.chmod(0o444)
     with pytest.raises(ConfigError, match="is read-only") as refused:
         replace_user_file(read_user_file(path), "new")
-    assert "chmod u+w" in refused.value.hint
+    assert f"(chmod u+w '{path}')" in refused.value.hint
     assert (path.read_text(), names(path.parent)) == ("old", ["config.toml"])
 
 
