@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.client_changes import carry_out, changing
+from mcp_auth_bridge.app.client_changes import carry_out, changing, persisting
 from mcp_auth_bridge.app.client_entries import ByHand, Clash, TargetFile, plan_entry
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.start_command import start_command
@@ -122,8 +122,8 @@ async def _migrate(old: _Old, given: Input, context: Context) -> Context:
         await take_over_login(bridge, conversion)
     start = start_command(bridge)
     with changing(context.paths):
-        change = plan_entry(_again(old), label, start, Clash.REPLACE)
-        carry_out(change, given.scope, Receipts(context.paths.memory))
+        receipts = Receipts(context.paths.memory)
+        persisting(lambda: carry_out(plan_entry(_again(old), label, start, Clash.REPLACE), given.scope, receipts))
     terminal.say(f"  it now starts mcp-auth-bridge for {name}, which is in {shown(config.path)}")
     terminal.say(f"  next: {old.at.target.next_step(given.scope)}")
     return context

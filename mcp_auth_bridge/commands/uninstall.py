@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.app.client_changes import changing, take_out
+from mcp_auth_bridge.app.client_changes import changing, persisting, take_out
 from mcp_auth_bridge.app.client_entries import Found, TargetFile, find_entries
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.this_system import this_system
@@ -80,14 +80,22 @@ def _places(target: Target, scopes: tuple[Scope, ...], system: System) -> list[t
 def _remove_from(target: Target, file: ConfigFile, path: Path, server: str, receipts: Receipts) -> int:
     """Remove the entries for `server` from the file at `path`. Returns their number."""
     count = 0
-    while found := _next_entry(at := TargetFile(target, file, read_file(path)), server):
-        take_out(found, at, receipts)
-        terminal.say(f"{target.client.name}: removed {printable(found.place[-1])} from {shown(path)}")
-        terminal.say(f"  next: {target.client.reload}")
+    while persisting(lambda: _remove_one(target, file, path, server, receipts)):
         count += 1
         if not path.exists():
             break
     return count
+
+
+def _remove_one(target: Target, file: ConfigFile, path: Path, server: str, receipts: Receipts) -> bool:
+    """Remove the first entry for `server` from the file at `path`. Returns whether there was one."""
+    at = TargetFile(target, file, read_file(path))
+    if (found := _next_entry(at, server)) is None:
+        return False
+    take_out(found, at, receipts)
+    terminal.say(f"{target.client.name}: removed {printable(found.place[-1])} from {shown(path)}")
+    terminal.say(f"  next: {target.client.reload}")
+    return True
 
 
 def _next_entry(at: TargetFile, server: str) -> Found | None:
