@@ -21,7 +21,7 @@ from mcp_auth_bridge.commands.config_change import SCHEMA_FILE
 from mcp_auth_bridge.commands.registrations import end_unused_registrations, load_registrations
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.store import KeyringStoreSettings
-from mcp_auth_bridge.errors import BridgeError, ConfigError, os_error_text
+from mcp_auth_bridge.errors import BridgeError, ConfigError, StoreError, os_error_text
 from mcp_auth_bridge.secret import KeyringEntry
 from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
@@ -45,7 +45,8 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, context: Context) -> int:
     """Returns the exit code of the first failure, 0 if there was none. A failure does not stop the rest.
 
-    Raises `ConfigError` if the configuration cannot be read: it says where the logins are.
+    Raises `ConfigError` if the configuration cannot be read: it says where the logins are. Raises `StoreError` if the
+    keyring does not open: then the logins, and all that is needed to repeat the command, stay.
     """
     if context.error is not None:
         raise context.error
@@ -58,25 +59,32 @@ async def run(given: Input, context: Context) -> int:
     codes = [error.exit_code for error in errors]
     if not errors:  # else the user may want to look at how a file was
         codes.append(_delete(copies))
-    if context.store_access().is_shared:
-        terminal.say("the logins stay: other machines share their store")
-    elif not context.store_access().forgets:
+    try:
         codes.append(await _end_logins(context))
-    codes.append(await _empty_keyring(context))
+        await _empty_keyring(context)
+    except StoreError:
+        terminal.say("this stays until the command is repeated, or until you delete it by hand:")
+        _show(_deleted(context.paths, context.config.path))
+        raise
     codes.append(_delete_files(context))
-    terminal.say(f"all that is left is the program: {removal_command()}")
-    return next((code for code in codes if code), 0)
+    failed = next((code for code in codes if code), 0)
+    terminal.say(f"{'apart from that, ' if failed else ''}all that is left is the program: {removal_command()}")
+    return failed
 
 
 async def _agrees(context: Context, copies: Iterable[Path]) -> bool:
     if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
         raise ConfigError("this deletes every login, and there is no terminal to ask whether you mean it", "add --yes")
     terminal.say("this removes the bridge from all clients, ends and deletes all logins, and deletes:")
-    for path in (*copies, *_deleted(context.paths, context.config.path)):
-        if path.exists():
-            terminal.say(f"  {shown(path)}")
+    _show([*copies, *_deleted(context.paths, context.config.path)])
     terminal.say("type yes to go on")
     return (await read_typed_line()).strip().lower() == "yes"
+
+
+def _show(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            terminal.say(f"  {shown(path)}")
 
 
 def _copies(context: Context) -> list[Path]:
@@ -92,9 +100,18 @@ def _copies(context: Context) -> list[Path]:
 
 
 async def _end_logins(context: Context) -> int:
-    """End the registrations that no login uses, then the logins with theirs. Returns an exit code."""
+    """End the registrations that no login uses, then the logins with theirs. Returns an exit code.
+
+    Raises `StoreError` if the store does not open.
+    """
+    access = context.store_access()
+    if access.is_shared:
+        terminal.say("the logins stay: other machines share their store")
+        return 0
+    if access.forgets:
+        return 0
+    store = await access.open_to_list()
     try:
-        store = await context.store_access().open_to_list()
         http = OAuthHttp(Network(NetworkSettings()))
         try:
             await end_unused_registrations(store, http, [*load_registrations(store, None).values()])
@@ -106,10 +123,10 @@ async def _end_logins(context: Context) -> int:
         return error.exit_code
 
 
-async def _empty_keyring(context: Context) -> int:
+async def _empty_keyring(context: Context) -> None:
     """Delete the secrets that the bridge has put there or the configuration names, and the sealing key.
 
-    Returns an exit code.
+    Raises `StoreError`.
     """
     values = [value for profile in context.config.profiles.values() for value in references_of(profile)]
     names = {value.name for value in values if isinstance(value, KeyringEntry)}
@@ -118,14 +135,7 @@ async def _empty_keyring(context: Context) -> int:
     if has_key and _is_key_needed(context):
         terminal.say("the sealing key stays: the logins of another folder of yours need it")
         has_key = False
-    if not (names or has_key):
-        return 0
-    try:
-        await forget_in_keyring(sorted(names), sealing_key=has_key)
-    except BridgeError as error:
-        terminal.report_error(error)
-        return error.exit_code
-    return 0
+    await forget_in_keyring(sorted(names), sealing_key=has_key)
 
 
 def _is_key_needed(context: Context) -> bool:
