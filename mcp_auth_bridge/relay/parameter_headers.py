@@ -132,16 +132,17 @@ class ParameterHeaders(Reviewing):
                 return self._reviewed(actions)
         return actions
 
-    @collected
-    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Sequence[Action]:
+        reviewed: list[Action] = []
         for action in actions:
-            if isinstance(action, ToServer) and action.message.method in _OF_TOOLS:
+            if type(action) is ToServer and action.message.method in _OF_TOOLS:
                 self._requests[action.call] = action.message
-                yield self._with_headers(action)
+                reviewed.append(self._with_headers(action) if self._tools.are_annotated else action)
                 continue
-            if isinstance(action, Hangup):
-                yield from self._forget(action.call)
-            yield action
+            if type(action) is Hangup:
+                reviewed += self._forget(action.call)
+            reviewed.append(action)
+        return reviewed
 
     def _with_headers(self, action: ToServer) -> ToServer:
         if action.message.method != "tools/call" or not (own := self._tools.of(action.message)):
