@@ -147,7 +147,8 @@ class Delivery(Reviewing):
                 error = last_of_several(error)
         if attempt is not None:
             del self._attempts[call]
-        return self._review(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._review(actions) if actions else actions
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:

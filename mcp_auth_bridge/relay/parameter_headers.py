@@ -110,7 +110,8 @@ class ParameterHeaders(Reviewing):
             return [self._relist(_Relisting(call, mismatch), None)]
         self._requests.pop(call, None)
         self._repeated.discard(call)
-        return self._review(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._review(actions) if actions else actions
 
     def _replied(self, call: int, request: Message, reply: Message) -> Sequence[Action]:
         """The server's `reply` to `request`, the `tools/call` or `tools/list` of `call`."""

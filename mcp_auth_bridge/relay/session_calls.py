@@ -87,7 +87,8 @@ class SessionCalls:
         self._made.pop(call, None)
         if self._repeated:
             error = self._of_both_attempts(call, error)
-        return self._in_session(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._in_session(actions) if actions else actions
 
     def woke(self, timer: str) -> Sequence[Action]:
         return self._in_session(self._inner.woke(timer))
