@@ -187,10 +187,9 @@ class Isolation:
     def _close(self, key: Hashable) -> None:
         """The request `key` gets no reply from now on, and none of its calls is made again."""
         self._open.pop(key, None)
-        if self._unanswered:
-            for call in self._unanswered.pop(key, ()):
-                if call not in self._running:
-                    self._calls.pop(call, None)
+        for call in self._unanswered.pop(key, ()):
+            if call not in self._running:
+                self._calls.pop(call, None)
 
     def _is_first_failure(self, request: Message) -> bool:
         """Whether a failure is the first reply to `request`.

@@ -115,10 +115,11 @@ class ParameterHeaders(Reviewing):
 
     def _replied(self, call: int, request: Message, reply: Message) -> Sequence[Action]:
         """The server's `reply` to `request`, the `tools/call` or `tools/list` of `call`."""
-        if self._is_mismatch(call, request, reply):
+        if not reply.is_result and self._is_mismatch(call, request, reply):
             self._mismatches[call] = reply
             return NOTHING
-        self._mismatches.pop(call, None)
+        if self._mismatches:
+            self._mismatches.pop(call, None)
         if request.method != "tools/list":
             return self._review(self._inner.from_server(call, reply))
         shown, notes = self._show(reply, self._tools.learn(reply))

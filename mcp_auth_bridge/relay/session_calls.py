@@ -208,17 +208,21 @@ class SessionCalls:
         """The inner relay's actions. Each POST gets the session's headers, and is remembered for a repetition."""
         for action in actions:
             if type(action) is ToServer or type(action) is Hangup:
-                return [self._noted(action) for action in actions]
+                return self._noted(actions)
         return actions
 
-    def _noted(self, action: Action) -> Action:
-        if type(action) is ToServer:
-            self._made[action.call] = Made(self.session, action)
-            headers = {**action.headers, **self.session.headers} if action.headers else self.session.headers
-            return ToServer(action.call, action.message, headers)
-        if type(action) is Hangup:
-            self._drop(action.call)
-        return action
+    def _noted(self, actions: Sequence[Action]) -> Sequence[Action]:
+        noted: list[Action] = []
+        for action in actions:
+            if type(action) is ToServer:
+                self._made[action.call] = Made(self.session, action)
+                headers = {**action.headers, **self.session.headers} if action.headers else self.session.headers
+                noted.append(ToServer(action.call, action.message, headers))
+                continue
+            if type(action) is Hangup:
+                self._drop(action.call)
+            noted.append(action)
+        return noted
 
     def _drop(self, call: int) -> None:
         """Forget `call`: nothing waits for its reply any more."""
