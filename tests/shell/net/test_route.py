@@ -7,7 +7,6 @@ from peers.scripted import DRAIN, REQUEST, Gate, Scripted, ok
 from pooling import at, call, pooled, story
 
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.route import Route
 from mcp_auth_bridge.urls import Url
@@ -40,8 +39,8 @@ async def test_a_connection_that_stirs_is_ended_and_not_taken(monkeypatch):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(), DRAIN])
         await call(pool, at(server))
-        monkeypatch.setattr(Connection, "stirring", True)
         [route] = pool._routes.values()
+        monkeypatch.setattr(route.idle[0], "is_stirring", lambda: [object()])
         assert route.take() is None
         await server.all_ended(1)
 
