@@ -196,3 +196,12 @@ def test_each_link_to_a_file_or_a_heading_leads_somewhere(document):
 
 def anchor(title: str) -> str:
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def test_each_cell_about_the_bridge_in_the_comparison_links_a_test():
+    section = (ROOT / "README.md").read_text().partition("## Why not another one")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert len(rows) > 10
+    for _, ours, *theirs in rows:
+        assert ours == "no" or "](tests/" in ours
+        assert all(cell.strip(" |") in ("–", "") or "](https://" in cell for cell in theirs)
