@@ -198,10 +198,15 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
-def test_each_cell_about_the_bridge_in_the_comparison_links_a_test():
+def test_the_comparison_shows_its_cells_by_tests_of_this_bridge_and_by_pages_of_the_others():
     section = (ROOT / "README.md").read_text().partition("## Why not another one")[2].partition("\n## ")[0]
-    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
     assert len(rows) > 10
-    for _, ours, *theirs in rows:
-        assert ours == "no" or "](tests/" in ours
-        assert all(cell.strip(" |") in ("–", "") or "](https://" in cell for cell in theirs)
+    for feature, ours, *others in rows:
+        if ours == "no":
+            assert any("](https://" in cell for cell in others), feature
+        else:
+            ((file, name),) = re.findall(r'\]\((tests/\S+) "(test_\w+)"\)', ours)
+            assert f"def {name}(" in (ROOT / file).read_text(), name
+        assert len(others) == 4, feature
+        assert all(cell == "\N{EN DASH}" or "](https://" in cell for cell in others), feature
