@@ -7,6 +7,7 @@ from os.path import normpath
 import pytest
 from site_pages import DOCS, HOME, ROOT, pages, project, rewritten
 
+DARK = 'media="(prefers-color-scheme: dark)"'
 REPOSITORY = "https://git.example/a/b"
 
 
@@ -40,7 +41,9 @@ def test_each_link_between_the_files_of_the_site_leads_to_one_of_them():
     files = pages()
     for place, content in files.items():
         text = re.sub(r"^```.*?^```$", "", content.decode(), flags=re.DOTALL | re.MULTILINE)
-        for target in re.findall(r"\]\((?!\w+:)([^)#\s]+)", text) if place.endswith(".md") else ():
+        for target in (
+            re.findall(r"(?:\]\(|src=\"|srcset=\")(?!\w+:)([^)#\s\"]+)", text) if place.endswith(".md") else ()
+        ):
             assert normpath(f"{place}/../{target}") in files, (place, target)
 
 
@@ -70,6 +73,8 @@ def test_each_link_into_the_repository_names_something_in_it():
         ("docs/faq.md", "[a](../tests/e2e)", f"[a]({REPOSITORY}/tree/main/tests/e2e)"),
         ("docs/clients/kiro.md", "[a](../install.md) [b](../../README.md)", "[a](../install.md) [b](../index.md)"),
         ("docs/screens/README.md", "![a](list-dark.svg)", "![a](list-dark.svg)"),
+        ("README.md", '<img src="docs/screens/a.svg" alt="a">', '<img src="screens/a.svg" alt="a">'),
+        ("README.md", f'<source {DARK} srcset="docs/screens/a.svg">', f'<source {DARK} srcset="screens/a.svg">'),
         ("docs/screens/README.md", "[a](make.py)", f"[a]({REPOSITORY}/blob/main/docs/screens/make.py)"),
         ("README.md", "```\n[a](docs/faq.md)\n```", "```\n[a](docs/faq.md)\n```"),
     ],

@@ -43,10 +43,10 @@ def rewritten(text: str, document: str, repository: str) -> str:
             target = relpath(there, f"{place(document)}/..")
         else:
             target = f"{repository}/{'tree' if (ROOT / file).is_dir() else 'blob'}/main/{file}"
-        return f"]({target}{hash_}{heading}{found['title']})"
+        return f"{found['before']}{target}{hash_}{heading}"
 
     parts = re.split(r"(^```.*?^```$)", text, flags=re.DOTALL | re.MULTILINE)
-    links = r"\]\((?!\w+:)(?P<target>[^)\s]+)(?P<title>(?: \"[^\"]*\")?)\)"
+    links = r"(?P<before>\]\(|<(?:img src|source media=\"[^\"]*\" srcset)=\")(?!\w+:)(?P<target>[^)\s\"]+)"
     return "".join(part if part.startswith("```") else re.sub(links, link, part) for part in parts)
 
 
