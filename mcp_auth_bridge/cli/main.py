@@ -103,10 +103,11 @@ def _relay(arguments: argparse.Namespace) -> "Story":
     parent = os.getppid()  # as early as possible: once it has died, another process adopts this one
     # From here on, libraries can neither write to the client nor read from it.
     from mcp_auth_bridge.shell.console import stdio
-    from mcp_auth_bridge.shell.process import lean_msgspec
+    from mcp_auth_bridge.shell.process import lean_imports
 
     incoming, outgoing = stdio.claim()
-    lean_msgspec.load()
+    lean_imports.load_asyncio()
+    lean_imports.load_msgspec()
     from mcp_auth_bridge.commands import run
 
     given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)
