@@ -39,14 +39,11 @@ async def run(given: Input, context: Context) -> int:
 
 def remove_entries(given: Input, targets: list[Target], context: Context) -> tuple[int, list[BridgeError]]:
     """Remove the entries from the files of `targets`. Returns their number, and the errors that were reported."""
-    system, receipts = this_system(context.environ), Receipts(context.paths.memory)
+    receipts = Receipts(context.paths.memory)
     count = 0
     errors: list[BridgeError] = []
     seen: set[Path] = set()
-    places = [(target, *place) for target in targets for place in _places(target, given.scopes, system)]
-    if len(given.scopes) > 1:
-        places += _elsewhere(receipts)
-    for target, file, path in places:
+    for target, file, path in files_of(targets, given.scopes, context):
         if path in seen or not path.exists():
             continue
         seen.add(path)
@@ -59,6 +56,15 @@ def remove_entries(given: Input, targets: list[Target], context: Context) -> tup
             terminal.report_error(error)
             errors.append(error)
     return count, errors
+
+
+def files_of(
+    targets: list[Target], scopes: tuple[Scope, ...], context: Context
+) -> list[tuple[Target, ConfigFile, Path]]:
+    """The files of `targets` that may have an entry; those in other projects, too, if all `scopes` are meant."""
+    system = this_system(context.environ)
+    files = [(target, *place) for target in targets for place in _places(target, scopes, system)]
+    return files + (_elsewhere(Receipts(context.paths.memory)) if len(scopes) > 1 else [])
 
 
 def _elsewhere(receipts: Receipts) -> list[tuple[Target, ConfigFile, Path]]:

@@ -12,12 +12,12 @@ import msgspec
 
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.references import references_of
-from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients.entry_form import Scope
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.commands import logout, uninstall
-from mcp_auth_bridge.commands.client_choice import paths_of, shown
+from mcp_auth_bridge.commands.client_choice import shown
 from mcp_auth_bridge.commands.config_change import SCHEMA_FILE
+from mcp_auth_bridge.commands.kept_versions import KeptVersion, kept_versions
 from mcp_auth_bridge.commands.registrations import end_unused_registrations, load_registrations
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.store import KeyringStoreSettings
@@ -25,10 +25,8 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, StoreError, os_erro
 from mcp_auth_bridge.secret import KeyringEntry
 from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.client_files import backup_of, read_file
 from mcp_auth_bridge.shell.files.kept_secrets import KeptSecrets
 from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE, Paths, usual_paths
-from mcp_auth_bridge.shell.files.receipts import Receipts
 from mcp_auth_bridge.shell.files.secret_backends import forget_in_keyring
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
@@ -50,7 +48,7 @@ async def run(given: Input, context: Context) -> int:
     """
     if context.error is not None:
         raise context.error
-    copies = _copies(context)
+    copies = kept_versions(context)
     if not (given.agreed or await _agrees(context, copies)):
         terminal.say("nothing has changed")
         return 0
@@ -58,7 +56,7 @@ async def run(given: Input, context: Context) -> int:
     _, errors = uninstall.remove_entries(whole, [*TARGETS.values()], context)
     codes = [error.exit_code for error in errors]
     if not errors:  # else the user may want to look at how a file was
-        codes.append(_delete(copies))
+        codes.append(_delete_copies(copies))
     try:
         codes.append(await _end_logins(context))
         await _empty_keyring(context)
@@ -72,11 +70,11 @@ async def run(given: Input, context: Context) -> int:
     return failed
 
 
-async def _agrees(context: Context, copies: Iterable[Path]) -> bool:
+async def _agrees(context: Context, copies: list[KeptVersion]) -> bool:
     if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
         raise ConfigError("this deletes every login, and there is no terminal to ask whether you mean it", "add --yes")
     terminal.say("this removes the bridge from all clients, ends and deletes all logins, and deletes:")
-    _show([*copies, *_deleted(context.paths, context.config.path)])
+    _show([*(each.copy for each in copies), *_deleted(context.paths, context.config.path)])
     terminal.say("type yes to go on")
     return (await read_typed_line()).strip().lower() == "yes"
 
@@ -87,16 +85,13 @@ def _show(paths: Iterable[Path]) -> None:
             terminal.say(f"  {shown(path)}")
 
 
-def _copies(context: Context) -> list[Path]:
-    """The first versions of clients' files that were kept beside them."""
-    system = this_system(context.environ)
-    places = [path for target in TARGETS.values() for scope in Scope for path in paths_of(target, scope, system)]
-    places += [Path(receipt.path) for receipt in Receipts(context.paths.memory).load()]
-    found = dict[Path, None]()
-    for path in places:
-        with suppress(ConfigError):  # it has been reported with its entry
-            found[backup_of(read_file(path))] = None
-    return [copy for copy in found if copy.exists()]
+def _delete_copies(copies: list[KeptVersion]) -> int:
+    """Delete the first versions that hold nothing more than the files. Returns an exit code."""
+    needed = [each.copy for each in copies if each.has_more()]
+    if needed:
+        terminal.say("these first versions of files stay, because they have servers that the files have no more:")
+        _show(needed)
+    return _delete(each.copy for each in copies if each.copy not in needed)
 
 
 async def _end_logins(context: Context) -> int:

@@ -199,3 +199,14 @@ def test_a_home_with_an_odd_name_behind_a_link_is_left_as_it_was(machine, name):
         assert machine.logins == 1
         everything(machine)
     assert (machine.tree(), machine.session.items()) == ({}, [])
+
+
+def test_a_first_version_with_a_server_that_was_replaced_stays_and_is_named(machine):
+    old = '{"mcpServers": {"far": {"command": "npx", "args": ["mcp-remote", "https://a.example/mcp"]}}}'
+    file = machine.home / ".claude.json"
+    file.write_text(old)
+    succeeds(machine, "install", "--migrate")
+    said = everything(machine)
+    kept = ".claude.json.before-mcp-auth-bridge"
+    assert f"{machine.home / kept}\n" in said
+    assert machine.tree() == {".claude.json": b'{"mcpServers": {}}', kept: old.encode()}
