@@ -21,7 +21,7 @@ from mcp_auth_bridge.commands.kept_versions import KeptVersion, kept_versions
 from mcp_auth_bridge.commands.registrations import end_unused_registrations, load_registrations
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.store import KeyringStoreSettings
-from mcp_auth_bridge.errors import BridgeError, ConfigError, StoreError, os_error_text
+from mcp_auth_bridge.errors import BridgeError, ConfigError, StoreError, os_error_text, printable
 from mcp_auth_bridge.secret import KeyringEntry
 from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
@@ -31,6 +31,7 @@ from mcp_auth_bridge.shell.files.secret_backends import forget_in_keyring
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.shell.process.invocation import removal_command
+from mcp_auth_bridge.shell.process.running_bridges import running_bridges
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import record_names
 
@@ -65,6 +66,7 @@ async def run(given: Input, context: Context) -> int:
         _show(_deleted(context.paths, context.config.path))
         raise
     codes.append(_delete_files(context))
+    _name_running(context)
     failed = next((code for code in codes if code), 0)
     terminal.say(f"{'apart from that, ' if failed else ''}all that is left is the program: {removal_command()}")
     return failed
@@ -83,6 +85,17 @@ def _show(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.exists():
             terminal.say(f"  {shown(path)}")
+
+
+def _name_running(context: Context) -> None:
+    """Name the bridges that still run, where the system shows them: they write their files anew."""
+    for each in running_bridges(context.environ):
+        if each.arguments[:1] == ("run",):
+            client = printable(each.parent) or "a client"
+            terminal.say(
+                f"a bridge still runs for {client} (process {each.pid}), and writes its log and its locks anew:"
+                " end that client, and repeat the command"
+            )
 
 
 def _delete_copies(copies: list[KeptVersion]) -> int:

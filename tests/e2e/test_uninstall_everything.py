@@ -1,15 +1,18 @@
 """Away again: `uninstall --everything` leaves a home as it was, and a keyring, too."""
 
 import json
+import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from installed import RawClient
 from peers.gateway import Gateway
 from terminals import typing
-from trial import Trial, clean_machine
-from words import complaint
+from trial import Trial, clean_machine, entry_of
+from words import complaint, text
 
 
 @pytest.fixture
@@ -210,3 +213,18 @@ def test_a_first_version_with_a_server_that_was_replaced_stays_and_is_named(mach
     kept = ".claude.json.before-mcp-auth-bridge"
     assert f"{machine.home / kept}\n" in said
     assert machine.tree() == {".claude.json": b'{"mcpServers": {}}', kept: old.encode()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show it")
+def test_a_bridge_that_still_runs_is_named_and_a_repetition_takes_its_files_away(machine):
+    with Gateway() as gateway:
+        succeeds(machine, "install", "claude-code", gateway.url)
+        entry = entry_of(machine)
+        with RawClient([entry["command"], *entry["args"]], machine.environment) as client:
+            client.initialize()
+            assert text(client.call("add", {"a": 1, "b": 2})) == "3"
+            said = everything(machine)
+            assert re.search(r"a bridge still runs for \S+ \(process \d+\)", said)
+            assert "login" in text(client.call("add", {"a": 1, "b": 2}))
+    assert "still runs" not in everything(machine)
+    assert (machine.tree(), machine.session.items()) == ({}, [])
