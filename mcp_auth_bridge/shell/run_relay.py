@@ -56,42 +56,13 @@ class ClientWriter(Protocol):
 
     def put_soon(self, raw: bytes) -> None: ...
 
-    @property
-    def congested(self) -> bool: ...
+    def is_congested(self) -> bool: ...
 
     async def drained(self) -> None: ...
 
     def when_gone(self, tell: Callable[[], None]) -> None: ...
 
     def use_frames(self) -> None: ...
-
-
-class _Call:
-    """A call of `runner` under way, as its transport sees it (`transports/swift.py`)."""
-
-    __slots__ = ("_heartbeat", "_number", "_runner")
-
-    def __init__(self, runner: "RelayRunner", number: int, message: Message) -> None:
-        self._runner = runner
-        self._number = number
-        self._heartbeat = Heartbeat.of(message, asyncio.get_running_loop().time())
-
-    @property
-    def congested(self) -> bool:
-        return self._runner.congested
-
-    def alive(self) -> None:
-        if self._heartbeat.is_due(asyncio.get_running_loop().time()):
-            self._runner.call_lives(self._number)
-
-    def arrived(self, messages: list[Message]) -> None:
-        self._runner.call_answered(self._number, messages)
-
-    async def deliver(self, message: Message) -> None:
-        await self._runner.received(self._number, message)
-
-    def goes_on(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        return self._runner.start(self._number, work)
 
 
 class RelayRunner:
@@ -168,7 +139,7 @@ class RelayRunner:
         unread = iter(lines)
         try:
             for line in unread:
-                if self._take(line) and self._writer.congested:
+                if self._take(line) and self._writer.is_congested():
                     client.pause()
                     self._spawn(self._read_when_drained(client, unread, proceed))
                     return
@@ -222,7 +193,7 @@ class RelayRunner:
 
     async def _wait_for_client(self) -> None:
         """Wait while too much waits for the client: so a slow client slows the server."""
-        if self._writer.congested:
+        if self._writer.is_congested():
             await self._let_client_read()
 
     def _do(self, action: Action) -> Message | None:
@@ -249,7 +220,7 @@ class RelayRunner:
                 loop = asyncio.get_running_loop()
                 loop.call_soon(loop.call_soon, self._remember, method, result)
             case SignIn():
-                self.start(SIGN_IN, partial(self._sign_in, self._announce))
+                self.goes_on(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
@@ -282,29 +253,28 @@ class RelayRunner:
 
     def _send(self, number: int, message: Message, headers: Mapping[str, str]) -> None:
         """Send `message` as the call `number`, at once if possible, else in a task."""
-        call = _Call(self, number, message)
         try:
-            swift = self._remote.at_once(message, headers, call)
+            swift = self._remote.at_once(number, message, headers, self)
         except Exception as bug:  # noqa: BLE001 - it costs this call, whose end the relay has to hear of
-            self.start(number, partial(_fail, bug))
+            self.goes_on(number, partial(_fail, bug))
             return
         if swift is not None:
             self._calls[number] = swift
         else:
-            self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
+            alive = Heartbeat(message, partial(self.alive, number)).beat
+            self.goes_on(number, partial(self._remote.post, message, headers, partial(self.deliver, number), alive))
 
-    # The side of a call
+    # The side of a call (`transports/swift.py`)
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self) -> bool:
         """Whether the client has to read before it is given more."""
-        return self._writer.congested
+        return self._writer.is_congested()
 
-    def call_lives(self, call: int) -> None:
+    def alive(self, call: int) -> None:
         """Tell the relay of a sign of life."""
         self._tell(self._relay.alive, call)
 
-    def call_answered(self, call: int, messages: Iterable[Message]) -> None:
+    def arrived(self, call: int, messages: Iterable[Message]) -> None:
         """Relay all `messages` that came in return for `call`, and its end."""
         under_way = self._calls[call]
         for message in messages:
@@ -315,12 +285,12 @@ class RelayRunner:
         self._tell(self._relay.ended, call, None)
         self._note_end()
 
-    async def received(self, call: int, message: Message) -> None:
+    async def deliver(self, call: int, message: Message) -> None:
         """Relay one `message` that came in return for `call`, or on the server's own stream."""
         self._tell(self._relay.from_server, call, message)
         await self._wait_for_client()
 
-    def start(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    def goes_on(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do the `work` of `call` in a task."""
         task = self._calls[call] = self._spawn(self._until_ended(call, work))
         return task
@@ -352,7 +322,7 @@ class RelayRunner:
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""
         try:
-            await self._remote.listen(headers, partial(self.received, STREAM))
+            await self._remote.listen(headers, partial(self.deliver, STREAM))
         except SessionLost as lost:
             self._calls.pop(STREAM, None)
             self._tell(self._relay.ended, STREAM, lost)

@@ -17,7 +17,7 @@ class StdoutWriter:
 
     `put` writes at once. `put_soon` is for a message that others may follow in this round of the loop: they are written
     together, because a system call costs as much as all the rest of a small message. A line that was begun is finished,
-    and memory is bounded by the callers: they await `drained` while the writer is `congested`.
+    and memory is bounded by the callers: they await `drained` while the writer `is_congested`.
     """
 
     def __init__(self, fd: int) -> None:
@@ -88,14 +88,13 @@ class StdoutWriter:
             self._gathering = True
             self._loop.call_soon(self._end_round)
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self) -> bool:
         """Whether so much waits for the client that no more should be put."""
         return self._waiting_size + self._begun_size > _GATHERED
 
     async def drained(self) -> None:
         """Wait until the writer is not congested. Raises `BrokenPipeError` when the client has closed its end."""
-        if self.congested:
+        if self.is_congested():
             self._drained.clear()
             await self._drained.wait()
         self._raise_if_gone()
@@ -137,7 +136,7 @@ class StdoutWriter:
                 self._begun.clear()
         except OSError as error:
             self._lose(error)
-        if not (self._drained.is_set() or self.congested):
+        if not (self._drained.is_set() or self.is_congested()):
             self._drained.set()
 
     def _begin_waiting(self) -> None:
