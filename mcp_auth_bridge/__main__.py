@@ -16,6 +16,10 @@ import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+from mcp_auth_bridge.shell.process import lean_imports
+
+lean_imports.load_argparse()
+
 from mcp_auth_bridge.cli.main import main
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.remembered_lists import RememberedLists
 from mcp_auth_bridge.relay.server_era import ServerEra
 from mcp_auth_bridge.relay.session_replay import SessionReplay
+from mcp_auth_bridge.relay.shortcut import Shortcut
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
@@ -43,10 +44,21 @@ if TYPE_CHECKING:
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     eras = _Eras(profile, remembered)
-    legacy: Relay = EarlyInitialize(eras.for_legacy_client(), profile.name, remembered)
-    modern: Relay = EarlyDiscover(eras.for_modern_client(), profile.name, remembered)
-    legacy, modern = RememberedLists(legacy, remembered), EarlyListen(RememberedLists(modern, remembered))
-    legacy, modern = LoginTool(legacy, profile.name), LoginTool(modern, profile.name)
+    legacy: Relay = Shortcut(
+        eras.server_of_legacy_client(),
+        SessionReplay,
+        ClientCapabilities,
+        lambda inner: EarlyInitialize(inner, profile.name, remembered),
+        lambda inner: RememberedLists(inner, remembered),
+        lambda inner: LoginTool(inner, profile.name),
+    )
+    modern: Relay = Shortcut(
+        eras.server_of_modern_client(),
+        lambda inner: EarlyDiscover(inner, profile.name, remembered),
+        lambda inner: RememberedLists(inner, remembered),
+        EarlyListen,
+        lambda inner: LoginTool(inner, profile.name),
+    )
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
         from mcp_auth_bridge.relay.signing_in import SigningIn  # a configured token is not a login
 
@@ -59,7 +71,8 @@ def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> "
     from mcp_auth_bridge.relay.headless import Headless  # most bridges run for a person
 
     eras = _Eras(profile, remembered)
-    return Headless(Batches(Isolation(ClientEra(eras.for_legacy_client(), eras.for_modern_client()))))
+    legacy = Shortcut(eras.server_of_legacy_client(), SessionReplay, ClientCapabilities)
+    return Headless(Batches(Isolation(ClientEra(legacy, eras.server_of_modern_client()))))
 
 
 def build_own_relay(profile: Profile) -> Relay:
@@ -83,14 +96,14 @@ class _Eras:
         self._questions = count(1)
         self._forwarded, self._own, self._listings = CallNumbers(FORWARDED), CallNumbers(OWN), CallNumbers(LISTINGS)
 
-    def for_legacy_client(self) -> Relay:
+    def server_of_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.LEGACY: self._legacy_server_unless_dual,
             Era.MODERN: self._modern_server_for_legacy_client,
         }
-        return ClientCapabilities(SessionReplay(ServerEra(build, Era.LEGACY, self._remembered)))
+        return ServerEra(build, Era.LEGACY, self._remembered)
 
-    def for_modern_client(self) -> Relay:
+    def server_of_modern_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.MODERN: self.modern_server,
             Era.LEGACY: self._legacy_server_for_modern_client,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         [Context], Coroutine[Any, Any, int]
     ]  # Any: what a coroutine yields is asyncio's business
 
-_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove", "completion")
-"""The commands that look at the configuration file themselves: it may be wrong, and `--config` may name a new one."""
+_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove", "uninstall", "completion")
+"""The commands that do without the configuration file, or read it themselves: it may be wrong, or not be there yet."""
 
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 
@@ -103,10 +103,11 @@ def _relay(arguments: argparse.Namespace) -> "Story":
     parent = os.getppid()  # as early as possible: once it has died, another process adopts this one
     # From here on, libraries can neither write to the client nor read from it.
     from mcp_auth_bridge.shell.console import stdio
-    from mcp_auth_bridge.shell.process import lean_msgspec
+    from mcp_auth_bridge.shell.process import lean_imports
 
     incoming, outgoing = stdio.claim()
-    lean_msgspec.load()
+    lean_imports.load_asyncio()
+    lean_imports.load_msgspec()
     from mcp_auth_bridge.commands import run
 
     given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from functools import partial
 
 import msgspec
@@ -97,17 +98,17 @@ async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:
     writer = StdoutWriter(given.outgoing)
     runner = RelayRunner(relay, bridge.remote, writer, bridge.server_cache.save, partial(_sign_in, bridge))
     relaying = asyncio.ensure_future(runner.run(Incoming(given.incoming)))
-    _end_on_signals(relaying)
-    parent_watch.watch(given.parent, relaying.cancel)
-    with contextlib.suppress(asyncio.CancelledError):  # a signal ends the relay as the end of stdin does
-        await relaying
-    with contextlib.suppress(TimeoutError, BridgeError):  # the process ends even if the server does not answer
-        async with asyncio.timeout(_FAREWELL):
-            await bridge.remote.close()
-    with contextlib.suppress(TimeoutError):  # the record says that a refresh is open: credentials/refresh_policy.py
-        async with asyncio.timeout(_REFRESH):
-            await bridge.settle()
-    await bridge.pool.aclose()
+    with _ended_by_signals(relaying):
+        parent_watch.watch(given.parent, relaying.cancel)
+        with contextlib.suppress(asyncio.CancelledError):  # a signal ends the relay as the end of stdin does
+            await relaying
+        with contextlib.suppress(TimeoutError, BridgeError):  # the process ends even if the server does not answer
+            async with asyncio.timeout(_FAREWELL):
+                await bridge.remote.close()
+        with contextlib.suppress(TimeoutError):  # the record says that a refresh is open: credentials/refresh_policy.py
+            async with asyncio.timeout(_REFRESH):
+                await bridge.settle()
+        await bridge.pool.aclose()
 
 
 async def _sign_in(bridge: Bridge, announce: Announce) -> None:
@@ -116,9 +117,21 @@ async def _sign_in(bridge: Bridge, announce: Announce) -> None:
     await sign_in_on_demand(bridge, announce)
 
 
-def _end_on_signals(relaying: asyncio.Future[None]) -> None:
+@contextlib.contextmanager
+def _ended_by_signals(relaying: asyncio.Future[None]) -> Iterator[None]:
+    """Cancel `relaying` at a signal; later signals change nothing.
+
+    The loop's own `add_signal_handler` would import `inspect`, and does not exist on Windows.
+    """
     loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        # Windows has neither these handlers nor SIGHUP.
-        with contextlib.suppress(NotImplementedError, AttributeError):
-            loop.add_signal_handler(getattr(signal, name), relaying.cancel)
+
+    def end(*_: object) -> None:
+        loop.call_soon_threadsafe(relaying.cancel)  # it wakes the loop
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    before = {name: signal.signal(getattr(signal, name), end) for name in names if hasattr(signal, name)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
