@@ -93,7 +93,7 @@ HEAVY = """
 """
 # Parts of the standard library that asyncio and msgspec import for faults, and for values that no message has.
 SELDOM = """
-    inspect ast dis tokenize locale platform textwrap msgspec.inspect msgspec.toml msgspec.yaml
+    ssl asyncio.sslproto inspect ast dis tokenize locale platform textwrap msgspec.inspect msgspec.toml msgspec.yaml
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
