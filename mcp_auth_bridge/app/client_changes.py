@@ -1,5 +1,6 @@
 """An entry of the bridge written into the file of a client, or taken out of it, with a receipt."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mcp_auth_bridge.app.client_entries import ByHand, Change, Found, TargetFile
@@ -7,10 +8,21 @@ from mcp_auth_bridge.clients.editing import NOTHING_ELSE, remove_value
 from mcp_auth_bridge.clients.entry_form import Scope
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.client_files import delete_file, drop_backup, read_file, write_file
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.files.receipts import Receipt, Receipts
+from mcp_auth_bridge.shell.files.user_file import replace_user_file
 
 _MODES = {Scope.USER: 0o600, Scope.WORKSPACE: 0o644}
 """The permissions of a new file: clients write secrets into the user's own, and a project's is for its repository."""
+
+
+def changing(paths: Paths) -> AbstractContextManager[None]:
+    """Exclude other processes of the bridge from the clients' files, from the reading of one to its replacement.
+
+    Raises `StoreError`.
+    """
+    return Locks(paths.locks).mutex("the files of the clients")
 
 
 def carry_out(change: Change, scope: Scope, receipts: Receipts) -> None:
@@ -41,7 +53,7 @@ def take_out(found: Found, at: TargetFile, receipts: Receipts) -> None:
     if receipt is not None and receipt.made_file and text.strip("\ufeff \t\r\n") in ("", "{}"):
         delete_file(content, list(map(Path, receipt.made_folders)))
     else:
-        write_file(content, text, _MODES[Scope.USER])
+        replace_user_file(content, text)
         drop_backup(read_file(content.path))
     if receipt is not None:
         receipts.drop(receipt)

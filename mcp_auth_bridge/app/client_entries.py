@@ -18,7 +18,8 @@ from mcp_auth_bridge.clients.entries import Entry, read_entries
 from mcp_auth_bridge.clients.entry_form import EntryForm, Scope, StartCommand, Target, write_entry
 from mcp_auth_bridge.clients.entry_programs import BridgeStart, started
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.shell.files.client_files import ClientFile, read_file
+from mcp_auth_bridge.shell.files.client_files import read_file
+from mcp_auth_bridge.shell.files.user_file import UserFile
 
 
 class ByHand(ConfigError):
@@ -52,7 +53,7 @@ class TargetFile(msgspec.Struct, frozen=True):
 
     target: Target
     kind: ConfigFile
-    content: ClientFile
+    content: UserFile
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.remembered_lists import RememberedLists
 from mcp_auth_bridge.relay.server_era import ServerEra
 from mcp_auth_bridge.relay.session_replay import SessionReplay
+from mcp_auth_bridge.relay.shortcut import Shortcut
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.relay.headless import Headless
@@ -39,29 +40,38 @@ if TYPE_CHECKING:
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     eras = _Eras(profile, remembered)
-
-    def legacy() -> Relay:
-        opened = EarlyInitialize(eras.for_legacy_client(), profile.name, remembered)
-        return _with_login(RememberedLists(opened, remembered), profile)
+    legacy = Shortcut(
+        eras.server_of_legacy_client(),
+        SessionReplay,
+        ClientCapabilities,
+        lambda inner: EarlyInitialize(inner, profile.name, remembered),
+        lambda inner: RememberedLists(inner, remembered),
+        lambda inner: LoginTool(inner, profile.name),
+    )
 
     def modern() -> Relay:
         from mcp_auth_bridge.relay.early_discover import EarlyDiscover  # most clients are legacy ones
         from mcp_auth_bridge.relay.early_listen import EarlyListen  # as above
 
-        opened = EarlyDiscover(eras.for_modern_client(), profile.name, remembered)
-        return _with_login(EarlyListen(RememberedLists(opened, remembered)), profile)
+        relay = Shortcut(
+            eras.server_of_modern_client(),
+            lambda inner: EarlyDiscover(inner, profile.name, remembered),
+            lambda inner: RememberedLists(inner, remembered),
+            EarlyListen,
+            lambda inner: LoginTool(inner, profile.name),
+        )
+        return _with_login(relay, profile)
 
-    return LoginNotices(Batches(Isolation(ClientEra(legacy(), OnFirstUse(modern)))))
+    return LoginNotices(Batches(Isolation(ClientEra(_with_login(legacy, profile), OnFirstUse(modern)))))
 
 
 def _with_login(relay: Relay, profile: Profile) -> Relay:
-    """`relay`, with what a user needs for a login, if it is missing."""
-    offering = LoginTool(relay, profile.name)
+    """`relay`, which begins a login if one is missing and the profile allows it."""
     if not isinstance(profile.auth, BrowserSettings) or profile.login != "auto":
-        return offering
+        return relay
     from mcp_auth_bridge.relay.signing_in import SigningIn  # a configured token is not a login
 
-    return SigningIn(offering, profile.name)
+    return SigningIn(relay, profile.name)
 
 
 def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> "Headless":
@@ -69,7 +79,8 @@ def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> "
     from mcp_auth_bridge.relay.headless import Headless  # most bridges run for a person
 
     eras = _Eras(profile, remembered)
-    return Headless(Batches(Isolation(ClientEra(eras.for_legacy_client(), OnFirstUse(eras.for_modern_client)))))
+    legacy = Shortcut(eras.server_of_legacy_client(), SessionReplay, ClientCapabilities)
+    return Headless(Batches(Isolation(ClientEra(legacy, OnFirstUse(eras.server_of_modern_client)))))
 
 
 def build_own_relay(profile: Profile) -> Relay:
@@ -93,14 +104,14 @@ class _Eras:
         self._questions = count(1)
         self._forwarded, self._own, self._listings = CallNumbers(FORWARDED), CallNumbers(OWN), CallNumbers(LISTINGS)
 
-    def for_legacy_client(self) -> Relay:
+    def server_of_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.LEGACY: self._legacy_server_unless_dual,
             Era.MODERN: self._modern_server_for_legacy_client,
         }
-        return ClientCapabilities(SessionReplay(ServerEra(build, Era.LEGACY, self._remembered)))
+        return ServerEra(build, Era.LEGACY, self._remembered)
 
-    def for_modern_client(self) -> Relay:
+    def server_of_modern_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.MODERN: self.modern_server,
             Era.LEGACY: self._legacy_server_for_modern_client,

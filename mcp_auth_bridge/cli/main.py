@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         [Context], Coroutine[Any, Any, int]
     ]  # Any: what a coroutine yields is asyncio's business
 
-_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove", "completion")
-"""The commands that look at the configuration file themselves: it may be wrong, and `--config` may name a new one."""
+_GO_ON_WITHOUT = ("doctor", "add", "edit", "remove", "uninstall", "completion")
+"""The commands that do without the configuration file, or read it themselves: it may be wrong, or not be there yet."""
 
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 

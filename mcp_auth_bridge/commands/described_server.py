@@ -182,9 +182,9 @@ async def _confirm() -> None:
 async def _endpoints(source: str) -> tuple[RemoteServer, ...]:
     if "://" not in source:
         found = read_user_file(Path(source))
-        if found.content is None:
+        if found.data is None:
             raise ConfigError(f"there is no file {quoted(source)}", "correct the path, or give a URL")
-        return parse_description(found.content, source)
+        return parse_description(found.data, source)
     url = parse_server_url(source, "--from")
     return await run_flow_headless(Network(NetworkSettings()), fetch_description(url))
 

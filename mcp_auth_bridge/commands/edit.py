@@ -13,7 +13,7 @@ from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.errors import ConfigError, quoted
 from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.user_file import read_user_file, replace_user_file
+from mcp_auth_bridge.shell.files.user_file import make_folders, read_user_file, replace_user_file
 from mcp_auth_bridge.shell.process.editor import editor_command, open_editor
 
 
@@ -28,7 +28,8 @@ async def run(given: Input, context: Context) -> int:
     editor = editor_command(context.environ)
     before = read_user_file(path)
     line = 1 if given.name is None else _line_of(given.name, context)
-    if before.content is None:
+    if before.data is None:
+        make_folders(path, 0o700)
         replace_user_file(before, "")
     while True:
         open_editor(editor, path, line)
@@ -40,14 +41,14 @@ async def run(given: Input, context: Context) -> int:
         line = _line_in(mistakes[0]) or line
         if not await _wants_again(line):
             raise ConfigError(f"{path} has a mistake, and stays as you wrote it", "run: mcp-auth-bridge edit")
-    changed = read_user_file(path).content != before.content
+    changed = read_user_file(path).data != before.data
     terminal.say(f"{path} is in order" if changed else f"{path} is in order, and has not changed")
     return 0
 
 
 def _line_of(name: str, context: Context) -> int:
     """The line of the server `name`. Raises `ConfigError` if the file is in order and has no such server."""
-    text = read_user_file(context.config.path).text
+    text = read_user_file(context.config.path).unmarked
     try:
         config = read_config(context)[1]
     except ConfigError as error:

@@ -5,11 +5,12 @@ It logs in first, so that the client's first session begins with tools. Then it 
 
 import difflib
 import json
+from contextlib import nullcontext
 
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.client_changes import carry_out
+from mcp_auth_bridge.app.client_changes import carry_out, changing
 from mcp_auth_bridge.app.client_entries import ByHand, Change, Clash, find_file, plan_entry
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.ide_entry import entry_key
@@ -24,6 +25,7 @@ from mcp_auth_bridge.commands.ready_server import make_ready
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
 from mcp_auth_bridge.shell.console import activity, terminal
+from mcp_auth_bridge.shell.files.client_files import backup_of
 from mcp_auth_bridge.shell.files.receipts import Receipts
 
 
@@ -103,13 +105,15 @@ def _install(  # noqa: PLR0913, PLR0917 - what the stories of all clients share
     """
     start = start_command(bridge)
     try:
-        change = plan_entry(find_file(target, given.scope, system), entry_key(bridge), start, given.clash)
+        with nullcontext() if given.dry_run else changing(context.paths):
+            change = plan_entry(find_file(target, given.scope, system), entry_key(bridge), start, given.clash)
+            if not given.dry_run:
+                _carry_out(change, given.scope, context)
         if given.as_json:
             planned.append(_planned(change))
         elif given.dry_run:
             _show_difference(change)
         else:
-            _carry_out(change, given.scope, context)
             _warn_of_variables(change, start, system)
             _warn_of_spaces(change, start)
     except BridgeError as error:
@@ -129,8 +133,8 @@ def _carry_out(change: Change, scope: Scope, context: Context) -> None:
         return
     carry_out(change, scope, Receipts(context.paths.memory))
     terminal.say(f"{name}: wrote {printable(change.place[-1])} into {shown(path)}")
-    if content.backup.exists():
-        terminal.say(f"  the file as it was: {shown(content.backup)}")
+    if (backup := backup_of(content)).exists():
+        terminal.say(f"  the file as it was: {shown(backup)}")
     terminal.say(f"  next: {target.next_step(scope)}")
 
 

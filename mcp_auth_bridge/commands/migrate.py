@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.client_changes import carry_out
+from mcp_auth_bridge.app.client_changes import carry_out, changing
 from mcp_auth_bridge.app.client_entries import ByHand, Clash, TargetFile, plan_entry
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.start_command import start_command
@@ -32,6 +32,7 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, printable, quoted
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.files.client_files import read_file
+from mcp_auth_bridge.shell.files.kept_secrets import KeptSecrets
 from mcp_auth_bridge.shell.files.receipts import Receipts
 from mcp_auth_bridge.shell.files.secret_backends import put_in_keyring
 from mcp_auth_bridge.urls import Purpose
@@ -113,15 +114,16 @@ async def _migrate(old: _Old, given: Input, context: Context) -> Context:
     if given.dry_run:
         terminal.print_result(server_block(name, conversion.table))
         return context
-    await _keep_secrets(conversion)
+    await _keep_secrets(conversion, context)
     config = change_config(context, name, lambda text, config: _with(text, config, name, conversion))
     context = msgspec.structs.replace(context, config=config)
     bridge = Bridge(config.profile(name), context)
     if rival is MCP_REMOTE:
         await take_over_login(bridge, conversion)
     start = start_command(bridge)
-    change = plan_entry(_again(old), label, start, Clash.REPLACE)
-    carry_out(change, given.scope, Receipts(context.paths.memory))
+    with changing(context.paths):
+        change = plan_entry(_again(old), label, start, Clash.REPLACE)
+        carry_out(change, given.scope, Receipts(context.paths.memory))
     terminal.say(f"  it now starts mcp-auth-bridge for {name}, which is in {shown(config.path)}")
     terminal.say(f"  next: {old.at.target.next_step(given.scope)}")
     return context
@@ -160,7 +162,8 @@ def _with(text: str, config: Config, name: str, conversion: Conversion) -> str:
     return with_server(text, name, conversion.table)
 
 
-async def _keep_secrets(conversion: Conversion) -> None:
+async def _keep_secrets(conversion: Conversion, context: Context) -> None:
     for entry, secret in conversion.secrets.items():
         await put_in_keyring(entry, Secret(secret.reveal()))
+        KeptSecrets(context.paths).add(entry)
         terminal.say(f"  its secret is in the keyring now, as {entry}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.app.client_changes import take_out
+from mcp_auth_bridge.app.client_changes import changing, take_out
 from mcp_auth_bridge.app.client_entries import Found, TargetFile, find_entries
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.this_system import this_system
@@ -12,10 +12,11 @@ from mcp_auth_bridge.clients.client import ConfigFile, System, locate
 from mcp_auth_bridge.clients.entry_form import Scope, Target
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.commands.client_choice import shown, target_named
-from mcp_auth_bridge.errors import ConfigError, printable
+from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.client_files import ClientFile, read_file
+from mcp_auth_bridge.shell.files.client_files import read_file
 from mcp_auth_bridge.shell.files.receipts import Receipts
+from mcp_auth_bridge.shell.files.user_file import UserFile
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -36,11 +37,11 @@ async def run(given: Input, context: Context) -> int:
     return errors[0].exit_code if errors else 0
 
 
-def remove_entries(given: Input, targets: list[Target], context: Context) -> tuple[int, list[ConfigError]]:
+def remove_entries(given: Input, targets: list[Target], context: Context) -> tuple[int, list[BridgeError]]:
     """Remove the entries from the files of `targets`. Returns their number, and the errors that were reported."""
     system, receipts = this_system(context.environ), Receipts(context.paths.memory)
     count = 0
-    errors: list[ConfigError] = []
+    errors: list[BridgeError] = []
     seen: set[Path] = set()
     places = [(target, *place) for target in targets for place in _places(target, given.scopes, system)]
     if len(given.scopes) > 1:
@@ -50,8 +51,11 @@ def remove_entries(given: Input, targets: list[Target], context: Context) -> tup
             continue
         seen.add(path)
         try:
-            count += _remove_from(target, file, path, given.server, receipts)
-        except ConfigError as error:
+            if _next_entry(TargetFile(target, file, read_file(path)), given.server) is None:
+                continue
+            with changing(context.paths):
+                count += _remove_from(target, file, path, given.server, receipts)
+        except BridgeError as error:
             terminal.report_error(error)
             errors.append(error)
     return count, errors
@@ -98,5 +102,5 @@ def _next_entry(at: TargetFile, server: str) -> Found | None:
     return next((each for each in found if server in ("", each.start.target, each.place[-1])), None)
 
 
-def _names_bridge(content: ClientFile) -> bool:
+def _names_bridge(content: UserFile) -> bool:
     return any(name in (content.data or b"") for name in (b"mcp-auth-bridge", b"mcp_auth_bridge"))

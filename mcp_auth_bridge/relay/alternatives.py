@@ -66,9 +66,8 @@ class Alternatives:
 
     def retire_others(self, used: int) -> None:
         """The same for all but the relay that is in use."""
-        if len(self.by_number) > 1:
-            for number in [number for number in self.by_number if number != used]:
-                self.retire(number)
+        for number in [number for number in self.by_number if number != used]:
+            self.retire(number)
 
     def timer(self, timer: str, otherwise: int) -> tuple[int, str] | None:
         """The number of the relay that set `timer`, and its own name for it; None if that relay is forgotten.

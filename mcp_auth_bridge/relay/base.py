@@ -249,11 +249,23 @@ class Relay(Protocol):
     def woke(self, timer: str) -> Sequence[Action]: ...
 
 
+_ENTRIES = ("from_client", "from_server", "alive", "ended", "woke")
+
+
 class Around:
     """Passes everything on to the relay `inner`, and hands back its actions."""
 
+    _passed_on: ClassVar[tuple[str, ...]] = ()
+    """The entries that a subclass leaves as they are."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._passed_on = tuple(entry for entry in _ENTRIES if getattr(cls, entry) is getattr(Around, entry))
+
     def __init__(self, inner: Relay) -> None:
         self._inner = inner
+        for entry in self._passed_on:
+            setattr(self, entry, getattr(inner, entry))  # in place of a method: a call less for each message
 
     def from_client(self, message: Message) -> Sequence[Action]:
         return self._inner.from_client(message)
@@ -297,3 +309,20 @@ class Reviewing(Around, ABC):
     @abstractmethod
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         """The `actions` of the inner relay as this one hands them back: themselves, if none concerns it."""
+
+
+class Occasional(Reviewing, ABC):
+    """Has something to do on occasion only: see `shortcut.py`."""
+
+    @property
+    @abstractmethod
+    def is_idle(self) -> bool:
+        """Whether this is not an occasion.
+
+        Then it hands on the call of a tool and the like, and everything from the server, and hands back all actions but
+        those that `Shortcut` looks for.
+        """
+
+    def review(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """The `actions` of the inner relay as this one hands them back."""
+        return self._review(actions) if actions else actions

@@ -39,7 +39,12 @@ class Batches(Reviewing):
             return self._split(message)
         if message.method == "initialize" and message.kind is REQUEST:
             self._initialize, self._negotiated = message, False
-        return self._review(self._inner.from_client(message))
+        actions = self._inner.from_client(message)
+        return actions if self._initialize is None else self._review(actions)
+
+    def from_server(self, call: int, message: Message) -> Sequence[Action]:
+        actions = self._inner.from_server(call, message)
+        return actions if self._initialize is None else self._review(actions)
 
     @collected
     def _split(self, batch: Message) -> Iterator[Action]:
@@ -63,10 +68,9 @@ class Batches(Reviewing):
         return parts
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
-        if self._initialize is not None:
-            for action in actions:
-                if type(action) is ToClient and action.message.kind is REPLY:
-                    self._note_revision(action.message)
+        for action in actions:
+            if type(action) is ToClient and action.message.kind is REPLY:
+                self._note_revision(action.message)
         return actions
 
     def _note_revision(self, reply: Message) -> None:

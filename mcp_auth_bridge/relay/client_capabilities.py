@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import REQUEST, Action, Kind, Message, Relay, Reviewing, ToClient, collected
+from mcp_auth_bridge.relay.base import REQUEST, Action, Kind, Message, Occasional, Relay, ToClient, collected
 from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY
 
 _METHOD_NOT_FOUND = -32601
@@ -28,7 +28,7 @@ _NEEDED = {
 """The capability that a server's request needs, by method."""
 
 
-class ClientCapabilities(Reviewing):
+class ClientCapabilities(Occasional):
     """Wraps the relay of a legacy session."""
 
     def __init__(self, inner: Relay) -> None:
@@ -39,6 +39,10 @@ class ClientCapabilities(Reviewing):
         if message.kind is REQUEST and message.method == "initialize":
             self._declared = declared_in(message)
         return self._review(self._inner.from_client(message))
+
+    @property
+    def is_idle(self) -> bool:
+        return True
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:

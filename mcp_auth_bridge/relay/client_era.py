@@ -48,15 +48,18 @@ class ClientEra:
 
     def from_server(self, call: int, message: Message) -> Sequence[Action]:
         number = self._relays.makers.get(call, self._used)
-        return self._review(number, self._relays.by_number[number].from_server(call, message))
+        actions = self._relays.by_number[number].from_server(call, message)
+        return self._review(number, actions) if actions else actions
 
     def alive(self, call: int) -> Sequence[Action]:
         number = self._relays.makers.get(call, self._used)
-        return self._review(number, self._relays.by_number[number].alive(call))
+        actions = self._relays.by_number[number].alive(call)
+        return self._review(number, actions) if actions else actions
 
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         number = self._relays.makers.pop(call, self._used)  # it may make the call again
-        return self._review(number, self._relays.by_number[number].ended(call, error))
+        actions = self._relays.by_number[number].ended(call, error)
+        return self._review(number, actions) if actions else actions
 
     def woke(self, timer: str) -> Sequence[Action]:
         found = self._relays.timer(timer, self._used)
@@ -92,4 +95,4 @@ class ClientEra:
                     self._probes.pop(action.message.key, None)
                 elif type(action) is Fail:
                     self._probes.pop(action.request.key, None)
-        return self._relays.noted(number, actions) if actions else actions
+        return self._relays.noted(number, actions)

@@ -98,10 +98,6 @@ class _Attempt(msgspec.Struct):
                 self.action.message, b'"mcp-auth-bridge/again/%d/%d"' % (self.action.call, self.failures)
             )
 
-    def restored(self, reply: Message) -> Message:
-        """`reply` under the client's own id."""
-        return reply if self.asked is self.action.message else with_id(reply, self.action.message.id or b"null")
-
 
 class Delivery(Reviewing):
     """Wraps the relay that makes a call for each message."""
@@ -121,7 +117,8 @@ class Delivery(Reviewing):
         is_reply = attempt is not None and message.kind is REPLY and message.key == attempt.asked.key
         if attempt is not None and is_reply:
             del self._attempts[call]
-            message = attempt.restored(message)
+            if attempt.asked is not attempt.action.message:
+                message = with_id(message, attempt.action.message.id or b"null")  # the client's own
         if len(message.raw) <= self._settings.largest_message:
             return self._review(self._inner.from_server(call, message))
         if is_reply:
@@ -147,7 +144,8 @@ class Delivery(Reviewing):
                 error = last_of_several(error)
         if attempt is not None:
             del self._attempts[call]
-        return self._review(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._review(actions) if actions else actions
 
     @collected
     def woke(self, timer: str) -> Iterator[Action]:

@@ -20,8 +20,8 @@ from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
     Message,
+    Occasional,
     Relay,
-    Reviewing,
     ToClient,
     Wake,
     collected,
@@ -47,7 +47,7 @@ class _Listening(msgspec.Struct):
     made: bool = True
 
 
-class EarlyListen(Reviewing):
+class EarlyListen(Occasional):
     """Wraps the relay that answers lists from memory, for a modern client."""
 
     def __init__(self, inner: Relay) -> None:
@@ -73,6 +73,10 @@ class EarlyListen(Reviewing):
             yield from self._make()
         else:
             yield from self._review(self._inner.woke(timer))
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._listening
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:

@@ -25,9 +25,9 @@ from mcp_auth_bridge.relay.base import (
     Fail,
     Kind,
     Message,
+    Occasional,
     Relay,
     Remember,
-    Reviewing,
     ToClient,
     ToServer,
     Wake,
@@ -43,7 +43,7 @@ QUICK = 0.3
 """Seconds that the server has for its reply if it is remembered."""
 
 
-class EarlyOpening(Reviewing):
+class EarlyOpening(Occasional):
     """Wraps the relay that opens the exchange with the server `name`; `memory` holds its last results, by method."""
 
     method: str
@@ -139,6 +139,10 @@ class EarlyOpening(Reviewing):
     def _worth_remembering(self, method: str, result: bytes) -> bytes:  # noqa: ARG002 - for subclasses
         """The form in which the server's `result` of `method` is remembered."""
         return result
+
+    @property
+    def is_idle(self) -> bool:
+        return self._opening is None and not self._calls and not self._lists
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:

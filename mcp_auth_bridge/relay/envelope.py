@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import msgspec
 
-from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
-from mcp_auth_bridge.relay.json_limits import exceeded_limit
+from mcp_auth_bridge.relay.base import BATCH, NOTIFICATION, REPLY, REQUEST, Excessive, Malformed, Message
+from mcp_auth_bridge.relay.json_limits import TOO_SHORT, exceeded_limit
 
 _BOM = b"\xef\xbb\xbf"
 _ID_LIMIT = 1000  # bytes
@@ -51,7 +51,7 @@ def peek(line: bytes) -> Message:
     if not line.isascii():
         line = line.removeprefix(_BOM)
         _check_utf8(line)
-    if (exceeded := exceeded_limit(line)) is not None:
+    if len(line) > TOO_SHORT and (exceeded := exceeded_limit(line)) is not None:
         raise _excessive_error(line, exceeded)
     return _within_limits(line)
 
@@ -61,18 +61,20 @@ def _within_limits(line: bytes) -> Message:
         found = _usual_decoder.decode(line)
     except msgspec.DecodeError:
         return _unusual(line)
-    if found.method is msgspec.UNSET:
+    method, raw_id = found.method, found.id
+    if method is msgspec.UNSET:
         return _reply(line, found)
-    if found.id is msgspec.UNSET:
-        return Message(Kind.NOTIFICATION, line, method=found.method)
-    return Message(Kind.REQUEST, line, _id(found.id), found.method)
+    if raw_id is msgspec.UNSET:
+        return Message(NOTIFICATION, line, method=method)
+    id_ = bytes(raw_id)
+    return Message(REQUEST, line, id_ if id_.isdigit() and len(id_) <= _ID_LIMIT else _id(raw_id), method)
 
 
 def _unusual(line: bytes) -> Message:
     """The same for a batch, for an escape that msgspec refuses, and for all that is not a message."""
     start = line.lstrip(b" \t\r\n")[:1]
     if start == b"[":
-        return Message(Kind.BATCH, line)
+        return Message(BATCH, line)
     try:
         envelope = _decoder.decode(line)
     except msgspec.ValidationError:
@@ -85,8 +87,8 @@ def _unusual(line: bytes) -> Message:
     if method[:1] != b'"':
         raise Malformed(_INVALID, "the method is not a string", _id(envelope.id, b"null"))
     if envelope.id is msgspec.UNSET:
-        return Message(Kind.NOTIFICATION, line, method=json.loads(method))
-    return Message(Kind.REQUEST, line, _id(envelope.id), json.loads(method))
+        return Message(NOTIFICATION, line, method=json.loads(method))
+    return Message(REQUEST, line, _id(envelope.id), json.loads(method))
 
 
 def _reply(line: bytes, envelope: _Envelope | _Usual) -> Message:
@@ -94,7 +96,7 @@ def _reply(line: bytes, envelope: _Envelope | _Usual) -> Message:
     if is_result and envelope.result is msgspec.UNSET:
         # Without its id: it may be a broken reply, and an error with that id would seem to answer another request.
         raise Malformed(_INVALID, "neither a request nor a response")
-    return Message(Kind.REPLY, line, _id(envelope.id, b"null"), None, is_result)
+    return Message(REPLY, line, _id(envelope.id, b"null"), None, is_result)
 
 
 def split_batch(batch: Message) -> list[Message]:
@@ -104,7 +106,7 @@ def split_batch(batch: Message) -> list[Message]:
     except msgspec.DecodeError:
         raise Malformed(_UNPARSABLE, "the batch is not valid JSON") from None
     messages = [_within_limits(bytes(part)) for part in parts]
-    if any(message.kind is Kind.BATCH for message in messages):
+    if any(message.kind is BATCH for message in messages):
         raise Malformed(_INVALID, "a batch must not contain a batch")
     return messages
 

@@ -77,9 +77,9 @@ class Isolation:
     def from_client(self, message: Message) -> Sequence[Action]:
         cancelled = None
         if message.kind is REQUEST:
-            key = message.key
-            self._open.setdefault(key, message)
-            self._given_up.pop(key, None)
+            self._open.setdefault(message.key, message)
+            if self._given_up:
+                self._given_up.pop(message.key, None)
         elif message.method == _CANCELLED:
             cancelled = self._take_cancelled(message)
         try:
@@ -102,7 +102,9 @@ class Isolation:
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         self._running.discard(call)
         try:
-            actions = self._review(self._inner.ended(call, error))
+            actions = self._inner.ended(call, error)
+            if actions:
+                actions = self._review(actions)
         except Exception as bug:  # noqa: BLE001 - as above
             why = internal_error(bug)
             actions = [*self._report(why), *self._answer_ended(call, why), *self._recover(AFTER_FAULT)]
@@ -159,26 +161,21 @@ class Isolation:
         """Note the `actions`. They are handed on without the replies to requests that have one already."""
         reviewed = actions
         for action in actions:
-            if not self._passes(action):
+            passes = True
+            if type(action) is ToServer:
+                if action.message.kind is REQUEST:
+                    self._running.add(action.call)
+                    self._calls.setdefault(action.call, action.message.key)  # one made again may carry another id
+            elif type(action) is ToClient:
+                passes = action.message.kind is not REPLY or self._is_first_reply(action.message.key)
+            elif type(action) is Fail:
+                passes = self._is_first_failure(action.request)
+            elif type(action) is Hangup:
+                self._running.discard(action.call)
+                self._calls.pop(action.call, None)
+            if not passes:
                 reviewed = [other for other in reviewed if other is not action]
         return reviewed
-
-    def _passes(self, action: Action) -> bool:
-        if type(action) is ToServer:
-            self._note_call(action)
-        elif type(action) is ToClient:
-            return action.message.kind is not REPLY or self._is_first_reply(action.message.key)
-        elif type(action) is Fail:
-            return self._is_first_failure(action.request)
-        elif type(action) is Hangup:
-            self._running.discard(action.call)
-            self._calls.pop(action.call, None)
-        return True
-
-    def _note_call(self, action: ToServer) -> None:
-        if action.message.kind is REQUEST:
-            self._running.add(action.call)
-            self._calls.setdefault(action.call, action.message.key)  # a call that is made again may carry another id
 
     def _is_first_reply(self, key: Hashable) -> bool:
         if self._given_up and key in self._given_up:

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 DEEPEST = 128
 """The most levels of arrays and objects: the limit of serde_json, the strictest parser of the known clients."""
 
+TOO_SHORT = 2 * DEEPEST
+"""Bytes of the longest text in which there is no room for more levels that are opened and closed."""
+
 LONGEST_NUMBER = 1000
 """The most digits in a row."""
 
@@ -29,8 +32,8 @@ def exceeded_limit(text: bytes) -> str | None:
     The first check is cheap and overestimates: it counts brackets, and looks for digits at every fiftieth byte. Only a
     text that fails it is scanned. `text` need not be valid JSON: the parser finds that out later.
     """
-    if len(text) <= 2 * DEEPEST:
-        return None  # nearly all calls: there is no room for more levels that are opened and closed
+    if len(text) <= TOO_SHORT:
+        return None
     if _may_be_deep(text) and _is_too_deep(text):
         return f"the message is nested deeper than {DEEPEST} levels"
     if (

@@ -47,7 +47,7 @@ class LegacyEra(Reviewing):
             if type(action) is ToClient:
                 reply = action.message
                 request = self._open.pop(reply.key, None) if reply.kind is REPLY else None
-                if request is not None and _is_refused(reply):
+                if request is not None and not reply.is_result and _is_refused(reply):
                     refused = Fail(request, EraRefused(refused_request_error(reply)))
                     reviewed = [refused if other is action else other for other in reviewed]
             elif type(action) is Fail:
@@ -57,9 +57,4 @@ class LegacyEra(Reviewing):
 
 def _is_refused(reply: Message) -> bool:
     raw = reply.raw
-    return (
-        not reply.is_result
-        and len(raw) <= _LONGEST_REFUSAL
-        and _CODE in raw
-        and replies.error_code(reply) == UNSUPPORTED_VERSION
-    )
+    return len(raw) <= _LONGEST_REFUSAL and _CODE in raw and replies.error_code(reply) == UNSUPPORTED_VERSION

@@ -21,6 +21,9 @@ _FIELDS = {
 CAPABILITIES = ("tools", "prompts", "resources")
 """The capabilities that a server has lists for. Each has a notification of its own."""
 
+CHANGES = frozenset(f"notifications/{capability}/list_changed" for capability in CAPABILITIES)
+"""Those notifications."""
+
 COMPLETE: Mapping[str, Any] = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 """The members that a result needs since MCP 2026-07-28: it is whole, stale at once and private
 (server/utilities/caching)."""

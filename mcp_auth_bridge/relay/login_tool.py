@@ -8,14 +8,14 @@ import msgspec
 from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, StepUpRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Message, Relay, Reviewing, ToClient, collected
+from mcp_auth_bridge.relay.base import REQUEST, Action, Fail, Message, Occasional, Relay, ToClient, collected
 from mcp_auth_bridge.relay.list_results import TOOLS, in_era_of, is_first_page
 from mcp_auth_bridge.urls import Purpose, gate
 
 _LONGEST = 24  # characters of the server's name
 
 
-class LoginTool(Reviewing):
+class LoginTool(Occasional):
     """Wraps the relay that answers lists from memory. `name` is the name of the server."""
 
     def __init__(self, inner: Relay, name: str) -> None:
@@ -42,6 +42,10 @@ class LoginTool(Reviewing):
         if error is None:
             self._missing = None  # without a login, nothing is sent to a server that has refused
         return self._review(self._inner.ended(call, error))
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._listed and self._missing is None
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:

@@ -110,14 +110,16 @@ class ParameterHeaders(Reviewing):
             return [self._relist(_Relisting(call, mismatch), None)]
         self._requests.pop(call, None)
         self._repeated.discard(call)
-        return self._review(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._review(actions) if actions else actions
 
     def _replied(self, call: int, request: Message, reply: Message) -> Sequence[Action]:
         """The server's `reply` to `request`, the `tools/call` or `tools/list` of `call`."""
-        if self._is_mismatch(call, request, reply):
+        if not reply.is_result and self._is_mismatch(call, request, reply):
             self._mismatches[call] = reply
             return NOTHING
-        self._mismatches.pop(call, None)
+        if self._mismatches:
+            self._mismatches.pop(call, None)
         if request.method != "tools/list":
             return self._review(self._inner.from_server(call, reply))
         shown, notes = self._show(reply, self._tools.learn(reply))
@@ -132,16 +134,17 @@ class ParameterHeaders(Reviewing):
                 return self._reviewed(actions)
         return actions
 
-    @collected
-    def _reviewed(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def _reviewed(self, actions: Sequence[Action]) -> Sequence[Action]:
+        reviewed: list[Action] = []
         for action in actions:
-            if isinstance(action, ToServer) and action.message.method in _OF_TOOLS:
+            if type(action) is ToServer and action.message.method in _OF_TOOLS:
                 self._requests[action.call] = action.message
-                yield self._with_headers(action)
+                reviewed.append(self._with_headers(action) if self._tools.are_annotated else action)
                 continue
-            if isinstance(action, Hangup):
-                yield from self._forget(action.call)
-            yield action
+            if type(action) is Hangup:
+                reviewed += self._forget(action.call)
+            reviewed.append(action)
+        return reviewed
 
     def _with_headers(self, action: ToServer) -> ToServer:
         if action.message.method != "tools/call" or not (own := self._tools.of(action.message)):

@@ -29,7 +29,7 @@ class Passthrough:
             request = self._requests.get(call)
             if request is None or request.key != message.key:
                 return NOTHING  # it is foreign, late or a duplicate
-            self._forget(call)
+            del self._requests[call], self._calls[request.key]
         return [ToClient(message)]
 
     def alive(self, call: int) -> Sequence[Action]:  # noqa: ARG002 - it sets no deadlines

@@ -23,10 +23,10 @@ from mcp_auth_bridge.relay.base import (
     Fail,
     Kind,
     Message,
+    Occasional,
     Relay,
     Remember,
     Report,
-    Reviewing,
     SessionOpened,
     ToClient,
     Wake,
@@ -66,7 +66,7 @@ class _Owed(msgspec.Struct):
     told: bytes | None
 
 
-class RememberedLists(Reviewing):
+class RememberedLists(Occasional):
     """Wraps the relay that opens the exchange with the server. `memory` holds the server's last results, by method."""
 
     def __init__(self, inner: Relay, memory: Mapping[str, bytes]) -> None:
@@ -154,6 +154,10 @@ class RememberedLists(Reviewing):
         """The reply to `request` with the raw `result` in place of the server's."""
         self._owed[request.method or ""] = _Owed(request, result)
         return ToClient(in_era_of(request, replies.raw_result(request, result)))
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._waits
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:

@@ -90,18 +90,24 @@ class ServerEra:
         number = self._relays.makers.get(call, self._used)
         opens = call in self._openings and message.kind is REPLY and number == self._used
         opened = self._opened(message) if opens else NOTHING
-        actions = self._review(number, self._relays.by_number[number].from_server(call, message))
+        actions = self._relays.by_number[number].from_server(call, message)
+        if actions:
+            actions = self._review(number, actions)
         return [*opened, *actions] if opened else actions
 
     def alive(self, call: int) -> Sequence[Action]:
         number = self._relays.makers.get(call, self._used)
-        return self._review(number, self._relays.by_number[number].alive(call))
+        actions = self._relays.by_number[number].alive(call)
+        return self._review(number, actions) if actions else actions
 
     def ended(self, call: int, error: BridgeError | None) -> Sequence[Action]:
         number = self._relays.makers.pop(call, self._used)  # it may make the call again
         self._openings.discard(call)
-        actions = self._review(number, self._relays.by_number[number].ended(call, error))
-        self._relays.retire_others(self._used)
+        actions = self._relays.by_number[number].ended(call, error)
+        if actions:
+            actions = self._review(number, actions)
+        if len(self._relays.by_number) > 1:
+            self._relays.retire_others(self._used)
         return actions
 
     def woke(self, timer: str) -> Sequence[Action]:
@@ -112,25 +118,20 @@ class ServerEra:
         return self._review(number, self._relays.by_number[number].woke(name))
 
     def _review(self, number: int, actions: Sequence[Action]) -> Sequence[Action]:
-        if not actions:
-            return actions
         noted = self._relays.noted(number, actions)
         concerns = False
         for action in actions:
             if type(action) is ToServer:
                 if action.message.method in _OPENINGS and action.message.kind is REQUEST:
                     self._openings.add(action.call)
-            elif type(action) is Fail or (
-                type(action) is ToClient and action.message.kind is REPLY and not self._is_settled
-            ):
+            elif type(action) is ToClient:
+                if action.message.kind is REPLY:
+                    # Else each reply answers a request of the client's: no era has changed, and its session is open.
+                    is_open = self._greeted or self._initialize is None
+                    concerns |= not is_open or bool(self._refused or self._repeated or self._passed_on)
+            elif type(action) is Fail:
                 concerns = True
         return self._reviewed(number, noted) if concerns else noted
-
-    @property
-    def _is_settled(self) -> bool:
-        """Whether each reply answers a request of the client's: no era has changed, and its session is open."""
-        is_open = self._greeted or self._initialize is None
-        return is_open and not (self._refused or self._repeated or self._passed_on)
 
     @collected
     def _reviewed(self, number: int, actions: Sequence[Action]) -> Iterator[Action]:
@@ -182,7 +183,8 @@ class ServerEra:
     def _hand(self, message: Message) -> Sequence[Action]:
         """Give `message` to the relay in use, or to the one that has the request to which it belongs."""
         number = self._relays.addressee(message, self._used)
-        return self._review(number, self._relays.by_number[number].from_client(message))
+        actions = self._relays.by_number[number].from_client(message)
+        return self._review(number, actions) if actions else actions
 
     @collected
     def _change(self, refused: Message) -> Iterator[Action]:

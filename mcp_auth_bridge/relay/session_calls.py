@@ -24,6 +24,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     collected,
 )
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.retry_policy import REPEATABLE, last_of_several
 from mcp_auth_bridge.relay.session_state import McpSession
 
@@ -75,6 +76,8 @@ class SessionCalls:
         made = self._made.get(call)
         session = self.session if made is None else made.session
         session.alive, session.doubted = True, False
+        if call == STREAM and message.kind is REPLY:
+            return self._answered_by_stream(message)
         return self._in_session(self._inner.from_server(call, message))
 
     def alive(self, call: int) -> Sequence[Action]:
@@ -84,7 +87,8 @@ class SessionCalls:
         self._made.pop(call, None)
         if self._repeated:
             error = self._of_both_attempts(call, error)
-        return self._in_session(self._inner.ended(call, error))
+        actions = self._inner.ended(call, error)
+        return self._in_session(actions) if actions else actions
 
     def woke(self, timer: str) -> Sequence[Action]:
         return self._in_session(self._inner.woke(timer))
@@ -164,6 +168,22 @@ class SessionCalls:
         else:
             yield from self.ended(call, error.answer or error)
 
+    @collected
+    def _answered_by_stream(self, reply: Message) -> Iterator[Action]:
+        """End the call whose `reply` came on the server's own stream, although it must not (MCP "Listening").
+
+        A server with one queue for all its streams sends it on the stream that is open while the one of the request is
+        interrupted: `sse-retry` of @modelcontextprotocol/conformance does. Nothing more would come to the call.
+        """
+        found = (made for made in self._made.values() if made.session is self.session)
+        made = next((made for made in found if made.action.message.key == reply.key), None)
+        if made is None or made.action.message.kind is not REQUEST:
+            return  # it is foreign, late or a duplicate
+        call = made.action.call
+        yield Hangup(call)
+        yield from self._in_session(self._inner.from_server(call, reply))
+        yield from self.ended(call, None)
+
     def _of_both_attempts(self, call: int, error: BridgeError | None) -> BridgeError | None:
         """The `error` of `call`, which may have been made before: then the first attempt counts, too."""
         earlier = self._repeated.pop(call, Sent.NO)
@@ -188,17 +208,21 @@ class SessionCalls:
         """The inner relay's actions. Each POST gets the session's headers, and is remembered for a repetition."""
         for action in actions:
             if type(action) is ToServer or type(action) is Hangup:
-                return [self._noted(action) for action in actions]
+                return self._noted(actions)
         return actions
 
-    def _noted(self, action: Action) -> Action:
-        if type(action) is ToServer:
-            self._made[action.call] = Made(self.session, action)
-            headers = {**action.headers, **self.session.headers} if action.headers else self.session.headers
-            return ToServer(action.call, action.message, headers)
-        if type(action) is Hangup:
-            self._drop(action.call)
-        return action
+    def _noted(self, actions: Sequence[Action]) -> Sequence[Action]:
+        noted: list[Action] = []
+        for action in actions:
+            if type(action) is ToServer:
+                self._made[action.call] = Made(self.session, action)
+                headers = {**action.headers, **self.session.headers} if action.headers else self.session.headers
+                noted.append(ToServer(action.call, action.message, headers))
+                continue
+            if type(action) is Hangup:
+                self._drop(action.call)
+            noted.append(action)
+        return noted
 
     def _drop(self, call: int) -> None:
         """Forget `call`: nothing waits for its reply any more."""

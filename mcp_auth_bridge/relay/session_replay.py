@@ -14,8 +14,8 @@ from mcp_auth_bridge.relay.base import (
     Fail,
     Kind,
     Message,
+    Occasional,
     Relay,
-    Reviewing,
     SessionOpened,
     ToClient,
     collected,
@@ -26,7 +26,7 @@ _SUBSCRIBE = "resources/subscribe"
 _UNSUBSCRIBE = "resources/unsubscribe"
 
 
-class SessionReplay(Reviewing):
+class SessionReplay(Occasional):
     """Wraps the relay that keeps the session. The repeated requests have ids of their own; their replies end here."""
 
     def __init__(self, inner: Relay) -> None:
@@ -62,6 +62,10 @@ class SessionReplay(Reviewing):
             self._uris[uri] = None
         elif isinstance(uri, str):
             self._uris.pop(uri, None)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._own
 
     def _review(self, actions: Sequence[Action]) -> Sequence[Action]:
         for action in actions:

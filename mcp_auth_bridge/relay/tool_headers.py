@@ -28,10 +28,11 @@ class ToolHeaders:
     def __init__(self) -> None:
         self._tools: dict[str, Annotations] = {}
 
+        # Whether any tool asks for headers. Those of most servers do not, so their calls need not be decoded.
+        self.are_annotated = False
+
     def of(self, call: Message) -> dict[str, str]:
         """The `Mcp-Param-*` headers of a `tools/call`, {} for a tool that was never listed."""
-        if not self._tools:  # true of most servers; their calls need not be decoded
-            return {}
         params = call.params
         name = params.get("name")
         annotations = self._tools.get(name, {}) if isinstance(name, str) else {}
@@ -54,6 +55,7 @@ class ToolHeaders:
             self._tools.pop(name, None)
             if annotations := annotations_of(tool):
                 self._tools[name] = annotations
+                self.are_annotated = True
 
 
 def result_in(reply: Message) -> dict[str, Any] | None:

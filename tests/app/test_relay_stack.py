@@ -96,7 +96,7 @@ def sent(words):
 def test_questions_have_ids_of_their_own_although_the_server_changes_its_era_and_back():
     """The relay of the first era may still wait for an answer when another one of that era asks."""
     eras = relay_stack._Eras(PROFILE, {})
-    first, second = (eras.for_legacy_client()._inner._inner._build[Era.MODERN]() for _ in range(2))
+    first, second = (eras.server_of_legacy_client()._build[Era.MODERN]() for _ in range(2))
     assert first._requests._rounds._numbers is second._requests._rounds._numbers
 
 

@@ -86,7 +86,7 @@ def test_a_read_only_file_stays_and_the_lines_to_paste_are_printed(config):
     before = config.write(OTHERS)
     config.file.chmod(0o444)
     error, out, _ = added(config, "acme", ACME)
-    assert "it is read-only" in error.message
+    assert "is read-only" in error.message
     assert out == BLOCK.lstrip()
     assert config.text == before
 

@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ INFO = {"name": "conformance driver", "version": "1"}
 UNSUPPORTED_VERSION = -32022
 LOGIN_REQUIRED = 3  # the command's exit code
 METADATA_DOCUMENT = "https://conformance-test.local/client-metadata.json"  # the suite knows its content
+RESUMPTION = "sse-retry"  # it takes any GET after the call for the resumption: that of the server's own stream, too
 ECHO = "json_schema_echo"  # takes the schema of the first tool as the client has received it
 
 
@@ -139,9 +141,8 @@ class ModernIde(Ide):
         raise SystemExit(f"a client of this era was asked {request['method']}")
 
 
-def use_everything(ide: Ide, wanted: dict[str, Any], log_in: Callable[[], None]) -> None:
-    """`wanted` maps names of tools to arguments, from the scenario's context."""
-    offered = ide.open()
+def use_everything(ide: Ide, offered: dict[str, Any], wanted: dict[str, Any], log_in: Callable[[], None]) -> None:
+    """`offered` are the server's capabilities; `wanted` maps names of tools to arguments."""
     use_tools(ide, wanted, log_in)
     if "resources" in offered:
         for resource in ide.all("resources/list", "resources"):
@@ -215,10 +216,19 @@ def main(era: str, login: str, url: str) -> None:
         bridge.add_server(SERVER, url, **on_demand, **authentication(scenario, context, url))
         if scenario.startswith("auth/") and scenario not in MACHINES and not on_demand:
             log_in(bridge)
-        with bridge.stdio(SERVER) as client:
+        with bridge.stdio(SERVER, *(["--debug"] if scenario == RESUMPTION else [])) as client:
             wanted = {call["name"]: call["arguments"] for call in context.get("toolCalls", ())}
             ide = LegacyIde(client, min(version, LEGACY)) if era == "legacy" else ModernIde(client)
-            use_everything(ide, wanted, lambda: log_in(bridge))
+            offered = ide.open()
+            if scenario == RESUMPTION:
+                await_stream(client)
+            use_everything(ide, offered, wanted, lambda: log_in(bridge))
+
+
+def await_stream(client: RawClient) -> None:
+    """Returns when the server's own stream is open. The suite ends the driver if that never happens."""
+    while "stream.listens" not in client.stderr:
+        time.sleep(0.01)
 
 
 def log_in(bridge: Bridge) -> None:

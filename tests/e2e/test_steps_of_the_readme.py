@@ -24,6 +24,18 @@ def test_a_login_and_an_entry_are_enough(bridge, protected_server) -> None:
         assert text(client.call("add", {"a": 1, "b": 2})) == "3"
 
 
+def test_one_command_logs_in_and_writes_the_entry(bridge, protected_server) -> None:
+    bridge.add_server("acme", protected_server.url)  # which says how to open the browser of this test
+    program, *arguments = shlex.split(block("README.md", "install").replace(URL, protected_server.url))
+    assert program == "mcp-auth-bridge"
+    done = bridge.run(*arguments)
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads((bridge.home / ".kiro/settings/mcp.json").read_text())["mcpServers"].values()
+    with RawClient([entry["command"], *entry["args"]], {**bridge.environment, **entry.get("env", {})}) as client:
+        client.initialize()
+        assert text(client.call("add", {"a": 1, "b": 2})) == "3"
+
+
 def test_the_configuration_reaches_both_servers(bridge, protected_server) -> None:
     """Both refuse, one for a missing login and the other for its token; each received its configured headers."""
     (bridge.home / "token").write_text("static\n")

@@ -16,6 +16,7 @@ RUN_BY = {
     "README.md": {
         "demo": (".ci/run", "as_printed"),
         "test": (".ci/run", "tested"),
+        "install": (STEPS, "test_one_command_logs_in_and_writes_the_entry"),
         "install with uv": (INSTALLING, "test_each_way_to_install_puts_the_command_where_the_readme_says"),
         "install with pipx": (INSTALLING, "test_each_way_to_install_puts_the_command_where_the_readme_says"),
         "install with pip": (INSTALLING, "test_each_way_to_install_puts_the_command_where_the_readme_says"),

@@ -111,7 +111,7 @@ LATER = """
 # Their patterns are for every message, every address, or the first lines of the log.
 USED_AT_ONCE = """
     config.config_file http_syntax relay.envelope relay.sse secret shell.console.log_text
-    shell.net.request_head shell.net.response_parser urls
+    shell.net.plain_chunks shell.net.request_head shell.net.response_parser urls
 """
 
 CLI = ("configuration_manual", "installation_manual", "main", "manual", "options", "parser")

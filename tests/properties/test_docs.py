@@ -196,3 +196,17 @@ def test_each_link_to_a_file_or_a_heading_leads_somewhere(document):
 
 def anchor(title: str) -> str:
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def test_the_comparison_shows_its_cells_by_tests_of_this_bridge_and_by_pages_of_the_others():
+    section = (ROOT / "README.md").read_text().partition("## Why not another one")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 10
+    for feature, ours, *others in rows:
+        if ours == "no":
+            assert any("](https://" in cell for cell in others), feature
+        else:
+            ((file, name),) = re.findall(r'\]\((tests/\S+) "(test_\w+)"\)', ours)
+            assert f"def {name}(" in (ROOT / file).read_text(), name
+        assert len(others) == 4, feature
+        assert all(cell == "\N{EN DASH}" or "](https://" in cell for cell in others), feature

@@ -97,7 +97,7 @@ def read(data, cuts, *, method="POST", ended=False):
         return None
     while not parser.complete and (pieces := parser.body()):
         body += pieces
-    return head.status, b"".join(body), parser.complete, parser.reusable
+    return head.status, b"".join(body), parser.complete, parser.is_reusable()
 
 
 def h11_reads(sent, data, *, ended):

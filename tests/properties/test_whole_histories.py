@@ -1,12 +1,14 @@
 """The relay of `relay_stack.build_relay` and its modern half under random histories: one reply, none if cancelled."""
 
 import functools
+import itertools
 import json
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
+from relaying import INITIALIZED, WELCOMED, answer, cancelled, in_words, message, notification, request
 
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.config.profile import Profile, parse_server_url
@@ -391,8 +393,61 @@ class FaultyHistories(Histories):
         super().teardown()
 
 
+def without_shortcut(core, *wrap):
+    return functools.reduce(lambda inner, make: make(inner), wrap, core)
+
+
+class Counting:
+    """In place of `os`: each relay gets random bytes of its own, which are the same in each of two histories."""
+
+    @property
+    def urandom(self):
+        numbers = itertools.count()
+        return lambda size: next(numbers).to_bytes(size)
+
+
+class Both:
+    """Two relays that have to do the same."""
+
+    def __init__(self, one, other):
+        self._one, self._other = one, other
+
+    def __getattr__(self, entry):
+        def enter(*arguments):
+            actions = getattr(self._one, entry)(*arguments)
+            assert in_words(actions) == in_words(getattr(self._other, entry)(*arguments))
+            return actions
+
+        return enter
+
+
+class HistoriesWithAndWithoutShortcut(Histories):
+    """What passes relays by would have come back from them unchanged."""
+
+    def built(self, memory):
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(relay_stack, "os", Counting())
+        self.direct = relay_stack.build_relay(FAR, memory)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(relay_stack, "Shortcut", without_shortcut)
+            return Both(self.direct, relay_stack.build_relay(FAR, memory))
+
+    def teardown(self):
+        super().teardown()
+        self.patch.undo()
+
+    def waits_for_the_client(self):
+        relay, self.relay = self.relay, self.direct
+        try:
+            return super().waits_for_the_client()
+        finally:
+            self.relay = relay
+
+
 TestFaultyHistories = FaultyHistories.TestCase
 TestFaultyHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestHistoriesWithAndWithoutShortcut = HistoriesWithAndWithoutShortcut.TestCase
+TestHistoriesWithAndWithoutShortcut.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestModernHistories = ModernHistories.TestCase

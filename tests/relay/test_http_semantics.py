@@ -180,6 +180,11 @@ def test_a_json_rpc_error_401_refuses_the_credentials(data, fields):
     assert "no token" in found.words
 
 
+def test_a_challenge_that_is_not_utf_8_is_left_out():
+    found = rules.refusal_in_reply(b'{"error":{"code":401,"message":"no","data":{"www_authenticate":"\xff"}}}')
+    assert found.fields == ()
+
+
 @pytest.mark.parametrize(
     "message",
     [

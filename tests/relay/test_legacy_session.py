@@ -520,12 +520,14 @@ def test_the_end_of_an_unknown_call_means_nothing(play, error):
     assert play.ended(-7, error) == []
 
 
-def test_a_reply_on_the_servers_own_stream_is_dropped(play):
+def test_a_reply_on_the_servers_own_stream_counts_only_for_a_request_that_waits(play):
     opened(play)
     play.client(request(1))
-    assert play.stream(answer(1)) == []
+    assert play.stream(answer(2)) == []
     assert play.stream(OPENED) == []
     assert play.stream(notification("n")) == [to_client(notification("n"))]
+    assert play.stream(answer(1)) == [hangup(1), to_client(answer(1))]
+    assert play.stream(answer(1)) == play.server(1, answer(1)) == []
 
 
 def test_a_server_that_never_answers_initialize_fails_waiting_requests_and_is_tried_again():

@@ -24,6 +24,7 @@ from relaying import (
 
 from mcp_auth_bridge.errors import Sent, SessionDoubted, SessionLost, Unreachable, UpstreamFailed
 from mcp_auth_bridge.relay.base import Fail, Hangup, ToServer, collected
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.session_calls import Remedy, SessionCalls
@@ -92,6 +93,21 @@ def test_a_call_is_repeated_once(calls):
 def test_a_reply_to_the_server_is_not_repeated_but_its_session_is_replaced(calls):
     made = calls.take(sent(calls, answer("s")))
     assert calls.remedy(made, LOST) is Remedy.REOPEN
+
+
+def test_a_reply_on_the_servers_own_stream_ends_the_call_that_waits_for_it(calls):
+    call = sent(calls, request(1))
+    assert in_words(calls.from_server(STREAM, message(answer(1)))) == [hangup(call), to_client(answer(1))]
+    assert calls.take(call) is None
+    assert in_words(calls.from_server(STREAM, message(answer(1)))) == []
+
+
+def test_a_reply_on_the_servers_own_stream_is_not_for_a_notification_nor_for_a_call_of_an_older_session(calls):
+    sent(calls, notification("n", id=1))
+    sent(calls, request(2))
+    assert in_words(calls.from_server(STREAM, message({"jsonrpc": "2.0", "id": None, "result": {}}))) == []
+    calls.session = McpSession()
+    assert in_words(calls.from_server(STREAM, message(answer(2)))) == []
 
 
 def test_a_sign_of_life_reaches_the_inner_relay():

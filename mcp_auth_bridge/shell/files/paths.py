@@ -26,8 +26,11 @@ class Paths(msgspec.Struct, frozen=True):
 def paths() -> Paths:
     """The paths of this user on this system. Raises `ConfigError` for a user without a home folder."""
     home = os.environ.get(HOME_VARIABLE)
-    if home:
-        return paths_below(Path(home).absolute())
+    return paths_below(Path(home).absolute()) if home else usual_paths()
+
+
+def usual_paths() -> Paths:
+    """As `paths`, without the variable."""
     import platformdirs
 
     try:

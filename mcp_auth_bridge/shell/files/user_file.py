@@ -1,56 +1,69 @@
-"""A text file of the user, read and replaced as a whole: its byte order mark, mode and symbolic links stay."""
+"""A text file of the user or of another program: read whole, replaced as a whole, and never damaged.
+
+A link stays a link: the file that it leads to is replaced. Mode, owner and extended attributes stay.
+"""
 
 import contextlib
-import errno
 import os
-import stat
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.errors import ConfigError, os_error_text
+from mcp_auth_bridge.errors import ConfigError, os_error_text, shell_quoted
 from mcp_auth_bridge.stores.file_io import CREATE, SAFE, fill, sync_folder
 
 LIMIT = 1 << 20
 """Bytes. A file that a person writes by hand is a thousand times smaller."""
 
-_MARK = b"\xef\xbb\xbf"
-_TEMPORARY = ".mcp-auth-bridge.new"
+_MARK = "\ufeff"  # the byte order mark
 
 
 class UserFile(msgspec.Struct, frozen=True):
-    """The file `path` as it was read. `content` is None if there was none."""
+    """A file as it was read."""
 
+    # The path by which its reader knows it.
     path: Path
-    content: bytes | None
+    # The file itself, where a link has led.
+    real: Path
+    # Its content, None if there is no file.
+    data: bytes | None
 
     @property
     def text(self) -> str:
-        """The content without its byte order mark, "" if there is no file. Raises `ConfigError` if it is not UTF-8."""
+        """The content, with its line ends and its byte order mark; "" if there is no file.
+
+        Raises `ConfigError` if it is not UTF-8.
+        """
         try:
-            return (self.content or b"").removeprefix(_MARK).decode()
+            return (self.data or b"").decode()
         except UnicodeDecodeError:
-            raise ConfigError(f"{self.path} is not text in UTF-8", "save it as UTF-8") from None
+            raise ConfigError(f"{self.path} is not in UTF-8", "save it as UTF-8, or edit it by hand") from None
 
-    def encode(self, text: str) -> bytes:
-        """`text` as the bytes of this file: with its byte order mark, if it has one."""
-        return (_MARK if (self.content or b"").startswith(_MARK) else b"") + text.encode()
+    @property
+    def unmarked(self) -> str:
+        """`text` without its byte order mark."""
+        return self.text.removeprefix(_MARK)
+
+    def marked(self, text: str) -> str:
+        """`text` with a byte order mark, if this file has one."""
+        return (_MARK if self.text.startswith(_MARK) else "") + text
 
 
-def read_user_file(path: Path) -> UserFile:
-    """Read the file `path`, which need not exist. Raises `ConfigError`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(LIMIT + 1)
-    except FileNotFoundError:
-        return UserFile(path, None)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {os_error_text(error)}", "check the file's owner and mode") from None
-    if len(content) > LIMIT:
-        raise ConfigError(
-            f"{path} is larger than {LIMIT // 1024} KiB", "this is not the file of a person: move it away"
-        )
-    return UserFile(path, content)
+def read_user_file(path: Path, limit: int = LIMIT) -> UserFile:
+    """The file at `path`, which need not exist, of at most `limit` bytes. Raises `ConfigError`."""
+    with translating(path):
+        real = real_path(path)
+        if not real.exists():
+            return UserFile(path, real, None)
+        if not real.is_file():
+            raise ConfigError(f"{path} is not a file", "move it away")
+        with real.open("rb") as file:
+            data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ConfigError(f"{path} is larger than {limit // 1024} KiB", "edit it by hand, or move it away")
+    return UserFile(path, real, data)
 
 
 def real_path(path: Path) -> Path:
@@ -63,65 +76,87 @@ def real_path(path: Path) -> Path:
     return path.resolve()
 
 
-def make_folder(path: Path) -> None:
-    """Make the folder of the file `path`, private (0700) if it is new. Raises `ConfigError`."""
-    try:
-        real_path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _write_error(path, error) from None
+def make_folders(path: Path, mode: int) -> list[Path]:
+    """Make the folders of the file at `path`, and return those that were missing, outermost first; they get `mode`.
 
-
-def replace_user_file(before: UserFile, text: str) -> None:
-    """Put `text` in the place of `before`, as a whole and durably. Raises `ConfigError`, and then nothing has changed.
-
-    A new file is private (0600); an old one keeps its mode. A symbolic link stays, and the file that it leads to is
-    replaced. A file that another program has changed since it was read is not replaced.
+    Raises `ConfigError`.
     """
-    path = before.path
-    make_folder(path)
+    with translating(path):
+        missing = [each for each in real_path(path).parents if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(mode, exist_ok=True)  # another process may be making it, too
+        return missing[::-1]
+
+
+def replace_user_file(before: UserFile, text: str, new_mode: int = 0o600) -> None:
+    """Put `text` in the place of `before`, as a whole and durably. Its folder must exist.
+
+    `new_mode` is for a file that does not exist yet. Raises `ConfigError` if the file may not be written, or has
+    changed since it was read; then it is as it was.
+    """
+    with translating(before.path):
+        check_may_write(before)
+        _replace(before, text.encode(), new_mode)
+
+
+def check_may_write(file: UserFile) -> None:
+    """Raise `ConfigError` for a read-only file: renaming another one over it would succeed."""
+    if file.data is None:
+        return
+    if not (file.real.stat().st_mode & 0o222 and os.access(file.real, os.W_OK)):
+        raise ConfigError(
+            f"{file.path} is read-only", f"let this user write it (chmod u+w {shell_quoted(str(file.real))})"
+        )
+
+
+def check_is_unchanged(file: UserFile) -> None:
+    """Raise `ConfigError` if the file is not as it was read."""
+    now = file.real.read_bytes() if file.real.exists() else None
+    if now != file.data:
+        raise ConfigError(
+            f"{file.path} has just been changed by another program, and nothing was written", "repeat the command"
+        )
+
+
+def copy_properties(original: Path, copy: Path) -> None:
+    """Give `copy` the mode, the attributes and the owner of `original`, but a time of its own: programs watch that."""
+    status = original.stat()
+    shutil.copystat(original, copy)
+    os.utime(copy)
+    if os.name != "nt":
+        with contextlib.suppress(PermissionError):  # only root may give files away
+            os.chown(copy, status.st_uid, status.st_gid)
+
+
+@contextlib.contextmanager
+def translating(path: Path) -> Iterator[None]:
+    """Raise the `ConfigError` for an `OSError` of the block, which is about `path`."""
     try:
-        target = real_path(path)
-        mode = _mode(target)
-        if read_user_file(path).content != before.content:
-            raise ConfigError(f"{path} has just been changed by another program", "run the command again")
-        _replace(target, before.encode(text), mode)
+        yield
+    except PermissionError:
+        raise ConfigError(f"no permission for {path}", f"let this user read and write in {path.parent}") from None
     except OSError as error:
-        raise _write_error(path, error) from None
+        raise ConfigError(
+            f"{path} cannot be used: {os_error_text(error)}", "correct that, and repeat the command"
+        ) from None
 
 
-def _write_error(path: Path, error: OSError) -> ConfigError:
-    """The error for a `path` that cannot be written."""
-    hint = f"let this user write in {path.parent}, or name another file with --config"
-    return ConfigError(f"{path} cannot be written: {os_error_text(error)}", hint)
-
-
-def _mode(target: Path) -> int:
-    """The permissions for the file in the place of `target`. Raises `OSError` if `target` must not be changed."""
-    try:
-        status = target.stat()
-    except FileNotFoundError:
-        return 0o600
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    if not (status.st_mode & stat.S_IWUSR and os.access(target, os.W_OK)):
-        raise OSError(errno.EACCES, "it is read-only")
-    return stat.S_IMODE(status.st_mode)
-
-
-def _replace(target: Path, data: bytes, mode: int) -> None:
-    temporary = target.with_name(f".{target.name}{_TEMPORARY}")
-    temporary.unlink(missing_ok=True)  # left by a process that was killed
-    descriptor = os.open(temporary, CREATE | SAFE, 0o600)
+def _replace(file: UserFile, data: bytes, new_mode: int) -> None:
+    new = file.real.with_name(f".{file.real.name}.{os.urandom(6).hex()}")
+    descriptor = os.open(new, CREATE | SAFE, 0o600)
     try:
         fill(descriptor, data)
-        temporary.chmod(mode)
-        temporary.replace(target)
+        if file.data is None:
+            new.chmod(new_mode)
+        else:
+            copy_properties(file.real, new)
+        check_is_unchanged(file)
+        new.replace(file.real)
     except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        new.unlink()
         raise
     if os.name != "nt":
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(file.real.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             sync_folder(folder)
         finally:

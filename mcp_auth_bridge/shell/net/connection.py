@@ -8,7 +8,7 @@ import asyncio
 import math
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -17,7 +17,7 @@ from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net import response_errors
 from mcp_auth_bridge.shell.net.bulk_body import BulkBody
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
-from mcp_auth_bridge.shell.net.connection_state import after
+from mcp_auth_bridge.shell.net.connection_state import TRANSITIONS, after
 from mcp_auth_bridge.shell.net.request_head import RequestHead
 from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, HTTP_1, Head, ResponseInvalid, TwoLengths
 from mcp_auth_bridge.shell.net.response_parser import ResponseParser
@@ -43,12 +43,14 @@ class Connection(asyncio.BufferedProtocol):
     `buffer` may be shared: its contents are taken before another connection can write to it.
     """
 
-    # Set by `connection_made`, which asyncio calls first, as are the next three.
+    # Set by `connection_made`, which asyncio calls first, as are the next four.
     transport: asyncio.Transport
     # The socket below it, which an SSL transport forgets when it has ended.
     _socket: socket.socket
-    # Whether the kernel holds something of that socket.
-    _is_readable: Callable[[], bool]
+    # Whether the kernel holds something that the loop has not seen: the connection's end, or unasked-for bytes.
+    is_stirring: Callable[[], Sequence[object]]
+    # Tells whether the peer has received a part of the request.
+    _receipt: Receipt
     # Whether the bytes on the wire are those of HTTP: there is no TLS.
     _is_plain: bool
 
@@ -83,8 +85,6 @@ class Connection(asyncio.BufferedProtocol):
         self._interim = 0
         # Pieces of the body that were parsed before a task asked for them.
         self._ahead: list[bytes] = []
-        # Tells whether the peer has received a part of the request; None while there is none.
-        self._receipt: Receipt | None = None
         # The part of a large request that the transport has not been given.
         self._unsent = memoryview(b"")
         # Takes a large body in place of the parser; None while there is none.
@@ -102,8 +102,7 @@ class Connection(asyncio.BufferedProtocol):
         # Whether the transport takes more bytes.
         self._writing = states.WRITING
 
-    @property
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether a request can be sent now, as far as the loop has seen."""
         return (
             self._exchange is states.IDLE
@@ -112,10 +111,9 @@ class Connection(asyncio.BufferedProtocol):
             and not self.transport.is_closing()
         )
 
-    @property
-    def stirring(self) -> bool:
-        """Whether the kernel holds something that the loop has not seen: the connection's end, or unasked-for bytes."""
-        return self._is_readable()
+    def idle_seconds(self) -> float:
+        """The time since the last bytes came."""
+        return self._loop.time() - self.heard_at
 
     @property
     def complete(self) -> bool:
@@ -129,8 +127,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def write(self, request: RequestHead, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
-        self._exchange = after(self._exchange, states.SENT)
-        self._receipt = Receipt(self._socket)
+        self._exchange = TRANSITIONS[self._exchange][states.SENT]
+        self._receipt.expect()
         self._method = request.method
         self._interim = 0
         self.sent_at = self._loop.time()
@@ -151,13 +149,19 @@ class Connection(asyncio.BufferedProtocol):
         """The final response's head if it has come whole, else None. Raises as `read_head`."""
         if self.failure is not None:
             raise self.failure
-        while (head := self._parsed_head()) is not None:
-            if head.status >= 200:
-                self._exchange = after(self._exchange, states.HEAD_READ)
-                return head
-            self._interim += 1
-            if self._interim > INTERIM_LIMIT:
-                raise response_errors.interim_error(self.peer, INTERIM_LIMIT)
+        try:
+            while (head := self._parser.head(self._method)) is not None:
+                if head.status >= 200:
+                    self._exchange = TRANSITIONS[self._exchange][states.HEAD_READ]
+                    return head
+                self._interim += 1
+                if self._interim > INTERIM_LIMIT:
+                    raise response_errors.interim_error(self.peer, INTERIM_LIMIT)
+        except TwoLengths:
+            raise response_errors.two_lengths_error(self.peer) from None
+        except ResponseInvalid:
+            self._malformed = True
+            raise self._error() from None
         return None
 
     async def read_data(self) -> bytes:
@@ -175,10 +179,10 @@ class Connection(asyncio.BufferedProtocol):
     def arrived_body(self) -> bytes | None:
         """The body if it has come whole and is small, else None. All of it stays for `read_data`."""
         while not self._parser.complete:
-            if not self._is_small or not (pieces := self._parsed_body()):
+            if not self._is_small() or not (pieces := self._parsed_body()):
                 return None
             self._ahead += pieces
-        return b"".join(self._ahead)
+        return self._ahead[0] if len(self._ahead) == 1 else b"".join(self._ahead)
 
     @property
     def length(self) -> int:
@@ -203,18 +207,17 @@ class Connection(asyncio.BufferedProtocol):
         """The part of the body that `arrived_body` has parsed."""
         return b"".join(self._ahead)
 
-    @property
     def _is_small(self) -> bool:
         """Whether what has come of the body is little, and few pieces."""
-        return (
-            (self._parser.to_come or 0) <= _SMALL and len(self._ahead) <= _FEW and sum(map(len, self._ahead)) <= _SMALL
-        )
+        if (self._parser.to_come or 0) > _SMALL:
+            return False
+        return not self._ahead or (len(self._ahead) <= _FEW and sum(map(len, self._ahead)) <= _SMALL)
 
     @property
     def is_promising(self) -> bool:
         """Whether the response is not complete, may still become a small one, and shows no fault so far."""
         is_open = self._peer_state is states.OPEN and self.failure is None and not self._malformed
-        return is_open and not self._parser.complete and self._is_small and not self._is_http_2()
+        return is_open and not self._parser.complete and self._is_small() and not self._is_http_2()
 
     def fail(self, error: BridgeError) -> None:
         """Let the wait for a head end with `error`."""
@@ -223,37 +226,32 @@ class Connection(asyncio.BufferedProtocol):
 
     def recycle(self) -> bool:
         """Make ready for the next exchange; False where that is impossible and the connection is to be aborted."""
-        # A response that has arrived to its end leaves a good connection, also if it was not read.
-        for _ in range(_AT_ONCE):
-            if self._parser.complete or self._exchange is not states.IN_BODY or not self._parsed_body():
-                break
+        if not self._parser.complete and self._exchange is states.IN_BODY:
+            self._parse_rest()
         ended = self._peer_state is not states.OPEN or self.transport.is_closing()
-        if ended or self._unsent or not self._parser.reusable:
+        if ended or self._unsent or not self._parser.is_reusable():
             return False
         self._parser.begin()
         self._ahead = []
         self._bulk = None
         self.spare_since = None
-        self._exchange = after(self._exchange, states.RECYCLED)
+        self._exchange = TRANSITIONS[self._exchange][states.RECYCLED]
         self._resume_reading()  # also when idle, so that the end of the connection is seen when it comes
         return True
 
     def abort(self) -> None:
-        self._receipt = None  # an end of our own proves nothing
+        self._receipt.forget()  # an end of our own proves nothing
         if self.spare_since is not None and not self.complete:
             reset_at_end(self._socket)
         self.transport.abort()
 
     # The side of the task that awaits the response
 
-    def _parsed_head(self) -> Head | None:
-        try:
-            return self._parser.head(self._method)
-        except TwoLengths:
-            raise response_errors.two_lengths_error(self.peer) from None
-        except ResponseInvalid:
-            self._malformed = True
-            raise self._error() from None
+    def _parse_rest(self) -> None:
+        """Parse what has come of the body: a response that has arrived leaves a good connection, read or not."""
+        for _ in range(_AT_ONCE):
+            if not self._parsed_body() or self._parser.complete:
+                break
 
     def _parsed_body(self) -> list[bytes]:
         try:
@@ -326,7 +324,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self._socket = transport.get_extra_info("socket")
-        self._is_readable = readable_check(self._socket)
+        self.is_stirring = readable_check(self._socket)
+        self._receipt = Receipt(self._socket)
         self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
@@ -350,7 +349,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._unread > limit and self._reading is states.READING:
             self._reading = after(self._reading, states.READING_PAUSED)
             self.transport.pause_reading()
-        self._wake()
+        if self.moved is not None:
+            self.moved()
 
     def eof_received(self) -> None:
         # Over TLS any machine on the way can send a FIN; only close_notify is the peer's (RFC 9112 section 9.8).
@@ -374,7 +374,7 @@ class Connection(asyncio.BufferedProtocol):
     def _has_crossed(self) -> bool:
         """Whether the end that has come was sent before the peer had received a byte of the request."""
         awaiting = self._exchange is states.AWAITING_HEAD and self._peer_state is states.OPEN
-        return awaiting and self._receipt is not None and self._receipt.is_missing()
+        return awaiting and self._receipt.is_missing()
 
     def pause_writing(self) -> None:
         self._writing = after(self._writing, states.WRITING_PAUSED)

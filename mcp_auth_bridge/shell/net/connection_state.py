@@ -11,7 +11,8 @@ A connection has four state machines, which do not depend on each other:
 4. Writing: whether the transport takes more bytes of a request.
 
 Each starts in the first of its states. An event belongs to one machine. Steps are made several times per message, so
-states are strings: they hash fast, and name themselves in an error.
+states are strings: they hash fast, and name themselves in an error. `TRANSITIONS[state][event]` is the next state, and
+`after` the same in words.
 """
 
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ READING_RESUMED = Event("READING_RESUMED")
 WRITING_PAUSED = Event("WRITING_PAUSED")
 WRITING_RESUMED = Event("WRITING_RESUMED")
 
-TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
+_TABLE: Mapping[State, Mapping[Event, State]] = {
     # 1. The exchange
     IDLE: {SENT: AWAITING_HEAD},
     AWAITING_HEAD: {HEAD_READ: IN_BODY},
@@ -79,9 +80,20 @@ class InvalidStep(RuntimeError):
     """An event that the state does not know: a fault of the bridge, and never of the peer."""
 
 
+class Steps(dict[Event, State]):
+    """The state that follows `state` at each event. Raises `InvalidStep`, which names both, for any other event."""
+
+    def __init__(self, state: State, steps: Mapping[Event, State]) -> None:
+        super().__init__(steps)
+        self._state = state
+
+    def __missing__(self, event: Event) -> State:
+        raise InvalidStep(f"a connection in the state {self._state} cannot take the step {event}")
+
+
+TRANSITIONS: Mapping[State, Steps] = {state: Steps(state, steps) for state, steps in _TABLE.items()}
+
+
 def after(state: State, event: Event) -> State:
-    """The state that follows `state` at `event`. Raises `InvalidStep`, which names both."""
-    try:
-        return TRANSITIONS[state][event]
-    except KeyError:
-        raise InvalidStep(f"a connection in the state {state} cannot take the step {event}") from None
+    """The state that follows `state` at `event`. Raises `InvalidStep`."""
+    return TRANSITIONS[state][event]

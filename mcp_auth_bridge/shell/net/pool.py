@@ -174,7 +174,7 @@ class Pool:
         if (connection := route.take()) is not None:
             return connection, True
         connection = await self._connect(route)
-        if not connection.usable:
+        if not connection.is_usable():
             raise Unreachable(f"{connection.peer} ended the connection, or sent data, before a request was sent")
         return connection, False
 
@@ -201,7 +201,7 @@ class Pool:
         return connection
 
     def _make_room(self) -> None:
-        idle = [(each.heard_at, id(each), each, route) for each, route in self._idle() if each.usable]
+        idle = [(each.heard_at, id(each), each, route) for each, route in self._idle() if each.is_usable()]
         if idle:
             *_, connection, route = min(idle)
             route.drop(connection)
@@ -245,12 +245,9 @@ class Pool:
     def release(self, route: Route, connection: Connection) -> None:
         """End an exchange. Its connection is used again if its response has come to its end."""
         self._turns.give_back()
-        if connection.recycle():
-            self._keep_idle(route, connection)
-        else:
+        if not connection.recycle():
             connection.abort()
-
-    def _keep_idle(self, route: Route, connection: Connection) -> None:
+            return
         route.idle.append(connection)
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._sweep)

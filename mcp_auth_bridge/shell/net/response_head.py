@@ -6,6 +6,7 @@ CGI scripts behind old servers send them.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Self
 
 import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -16,6 +17,7 @@ HEAD_LIMIT = 64 * 1024
 HTTP_1 = b"HTTP/1."
 """The beginning of each response (RFC 9112 section 4)."""
 
+_HEAD_OF_CHUNKS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 _BOTH_FRAMINGS = (b"content-length", b"transfer-encoding")
 
 
@@ -40,7 +42,7 @@ class Llhttp:
 
     # llhttp asks for these too.
     on_headers_complete = on_message_begin = on_chunk_header = on_chunk_complete = on_status = None
-    # Called with the name and the value of each header, and of each trailer, which are of no use to MCP.
+    # Called with the name and the value of each header, and of each trailer.
     on_header: Callable[[bytes, bytes], object]
     # The parser.
     _parser: HttpResponseParser
@@ -56,6 +58,13 @@ class Llhttp:
         self._broken = False
         # Bytes since the last piece of the body.
         self._idle = 0
+
+    @classmethod
+    def in_chunks(cls) -> Self:
+        """A response whose head was read before, with chunks to come."""
+        response = cls()
+        response._feed_head(_HEAD_OF_CHUNKS, _ignore)
+        return response
 
     def head(self, text: bytes) -> Head:
         """Read the whole head. Raises `ResponseInvalid`."""
@@ -124,6 +133,10 @@ class Llhttp:
 
     def on_message_complete(self) -> None:
         self.complete = True
+
+
+def _ignore(_name: bytes, _value: bytes) -> None:
+    """Take a header that is of no use, or a trailer."""
 
 
 def _plain_fields(head: bytes, first: dict[bytes, bytes]) -> dict[str, tuple[str, ...]] | None:

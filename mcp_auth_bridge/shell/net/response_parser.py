@@ -5,7 +5,9 @@ ends, and what a switch of protocols means.
 """
 
 import re
+from typing import TypeAlias
 
+from mcp_auth_bridge.shell.net.plain_chunks import plain_chunks
 from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, Head, Llhttp, ResponseInvalid
 
 _SLICE = 16 * 1024  # bytes of a chunked body at a stretch
@@ -14,6 +16,8 @@ _SMALL_SLICE = 256  # bytes of such a body at a stretch
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")  # llhttp refuses a bare LF; a search for CR LF alone would wait for ever
 _WITHOUT_BODY = (204, 304)
+
+_Framing: TypeAlias = tuple[bool, bool, int | None, bool]
 
 
 class HeadTooLarge(ResponseInvalid):
@@ -37,11 +41,18 @@ class ResponseParser:
         self._persists = False
         # Bytes to come of a body with a length; None while there is none.
         self.to_come: int | None = None
-        # The last final head, without chunks, and its bytes. Most servers repeat it until their `Date` is another one.
-        self._last: Head | None = None
-        self._last_text = b""
-        # Reads the chunks of the body; None if it has none.
+        # Whether the body has chunks.
+        self._is_chunked = False
+        # Reads these; None while it need not.
         self._chunks: Llhttp | None = None
+        # The last final head. Most servers repeat it until their `Date` is another one.
+        self._last: Head | None = None
+        # Its bytes.
+        self._last_text = b""
+        # The method of the request that it answered.
+        self._last_method = ""
+        # What it says of the body and the connection.
+        self._last_framing: _Framing = (False, False, None, False)
 
     def receive(self, data: bytes) -> None:
         self.received = self.received + data if self.received else data
@@ -52,10 +63,9 @@ class ResponseParser:
 
     def begin(self) -> None:
         """Expect the head of another response."""
-        self.complete, self.to_come, self._chunks = False, None, None
+        self.complete, self.to_come, self._is_chunked, self._chunks = False, None, False, None
 
-    @property
-    def reusable(self) -> bool:
+    def is_reusable(self) -> bool:
         """Whether the connection may carry another exchange: the response is complete, and nothing comes after it."""
         overrun = self._chunks is not None and self._chunks.overrun
         return self.complete and self._persists and not self.received and not overrun
@@ -65,22 +75,22 @@ class ResponseParser:
 
         Raises `ResponseInvalid`.
         """
-        if self._last is not None and self.received.startswith(self._last_text):
+        if self._last is not None and method == self._last_method and self.received.startswith(self._last_text):
             self.received = self.received[len(self._last_text) :]
-            self._frame(self._last, method, None)
+            self._persists, self.complete, self.to_come, self._is_chunked = self._last_framing
             return self._last
         end = _end_of_head(self.received)
         if (end or len(self.received)) > HEAD_LIMIT:
             raise HeadTooLarge
         if not end:
             return None
-        reading, text = Llhttp(), self.received[:end]
-        head = reading.head(text)
+        text = self.received[:end]
+        head = Llhttp().head(text)
         self.received = self.received[end:]
         if head.status >= 200:
-            self._frame(head, method, reading)
-            if "transfer-encoding" not in head.fields:  # llhttp will have no part in a body after such a head
-                self._last, self._last_text = head, text
+            self._frame(head, method)
+            self._last, self._last_text, self._last_method = head, text, method
+            self._last_framing = self._persists, self.complete, self.to_come, self._is_chunked
         return head
 
     def body(self) -> list[bytes]:
@@ -88,8 +98,8 @@ class ResponseParser:
 
         Raises `ResponseInvalid` once all pieces before the fault were returned.
         """
-        if self._chunks is not None:
-            return self._chunked_body(self._chunks)
+        if self._is_chunked:
+            return self._chunked_body()
         data, self.received = self.received, b""
         if self.to_come is None:
             self.complete = self._ended
@@ -105,8 +115,8 @@ class ResponseParser:
         self.to_come = (self.to_come or 0) - size
         self.complete = not self.to_come
 
-    def _frame(self, head: Head, method: str, reading: Llhttp | None) -> None:
-        """Decide where the body ends (RFC 9112 section 6.3). `reading` has read the head, if that has chunks."""
+    def _frame(self, head: Head, method: str) -> None:
+        """Decide where the body ends (RFC 9112 section 6.3)."""
         self._persists = head.persists
         codings = head.fields.get("transfer-encoding")
         lengths = head.fields.get("content-length")
@@ -115,14 +125,22 @@ class ResponseParser:
         elif codings is not None:
             if [coding.lower() for coding in codings] != ["chunked"]:
                 raise ResponseInvalid  # the bridge asks for no other one (RFC 9112 section 6.1)
-            self._chunks = reading
+            self._is_chunked = True
         elif lengths is not None:
             self.to_come = int(lengths[0])  # llhttp has checked that it is one number
             self.complete = not self.to_come
         else:
             self._persists = False
 
-    def _chunked_body(self, chunks: "Llhttp") -> list[bytes]:
+    def _chunked_body(self) -> list[bytes]:
+        chunks = self._chunks
+        if chunks is None:
+            if not self.received:
+                return []
+            if whole := plain_chunks(self.received):
+                self.received, self.complete = b"", True
+                return whole
+            chunks = self._chunks = Llhttp.in_chunks()
         pieces = chunks.rest()
         while self.received and not pieces and not chunks.complete:
             size = _SLICE if self.received.count(b"\r\n", 0, _SLICE) <= _DENSE else _SMALL_SLICE

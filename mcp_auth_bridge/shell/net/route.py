@@ -1,7 +1,5 @@
 """The way to an origin, its idle connections, and the heads of the requests that go there."""
 
-import asyncio
-
 import msgspec
 
 from mcp_auth_bridge.shell.console import debug_log
@@ -36,11 +34,12 @@ class Route:
         """The idle connection that was used last, which is the likeliest to be alive; None if there is none."""
         while self.idle:
             connection = self.idle.pop()
-            if connection.usable and not connection.stirring:
-                idle = asyncio.get_running_loop().time() - connection.heard_at
+            if connection.is_usable() and not connection.is_stirring():
+                idle = connection.idle_seconds()
                 self.idle_limit.outlived(idle)
                 if connection.lifetime.allows(idle, self.idle_limit.seconds):
-                    debug_log.event("connection.reused", peer=connection.peer)
+                    if debug_log.on:
+                        debug_log.event("connection.reused", peer=connection.peer)
                     return connection
             connection.abort()
         return None
@@ -54,7 +53,7 @@ class Route:
         """Note that `connection` has ended. If it is idle, the server has ended it."""
         if connection in self.idle:
             self.idle.remove(connection)
-            self.idle_limit.ended(asyncio.get_running_loop().time() - connection.heard_at)
+            self.idle_limit.ended(connection.idle_seconds())
 
 
 class PreparedHead(msgspec.Struct, frozen=True):

@@ -5,20 +5,24 @@ import select
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
 
 
-def readable_check(sock: socket.socket) -> Callable[[], bool]:
-    """A function that tells whether bytes, the end or an error wait in the kernel. Call it while `sock` is open."""
+def readable_check(sock: socket.socket) -> Callable[[], Sequence[object]]:
+    """A function whose result is not empty if bytes, the end or an error wait in the kernel.
+
+    Call it while `sock` is open.
+    """
     if sys.platform == "win32":
-        return lambda: bool(select.select([sock], [], [], 0)[0])
+        return lambda: select.select([sock], [], [], 0)[0]
     poller = select.poll()  # unlike select it takes file descriptors above 1023
     poller.register(sock, select.POLLIN)
-    return lambda: bool(poller.poll(0))
+    return partial(poller.poll, 0)
 
 
 _LINGER = "hh" if sys.platform == "win32" else "ii"  # struct linger: whether, and for how many seconds
@@ -27,7 +31,7 @@ _BYTES_ACKED = slice(120, 128)  # tcpi_bytes_acked in struct tcp_info, linux/tcp
 
 
 class Receipt:
-    """The acknowledgement of a request by the peer's kernel. Make it before the request is written.
+    """The acknowledgement of a request by the peer's kernel. `expect` it before the request is written.
 
     A peer acknowledges all that it has received with the end that it sends. So if the receipt is missing when the end
     comes, the peer had received nothing of the request when it ended the connection.
@@ -35,24 +39,33 @@ class Receipt:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._before = _acknowledged_bytes(sock)
+        # What the system told before the request was written.
+        self._before = b""
+
+    def expect(self) -> None:
+        """A request is going to be written."""
+        self._before = self._told()
+
+    def forget(self) -> None:
+        """Let nothing be known of the request any more."""
+        self._before = b""
 
     def is_missing(self) -> bool:
         """Whether the peer has certainly acknowledged nothing. Only Linux can tell."""
-        return self._before.strip(b"\0") != b"" and _acknowledged_bytes(self._socket) == self._before
+        before = self._before[_BYTES_ACKED]
+        return before.strip(b"\0") != b"" and self._told()[_BYTES_ACKED] == before
 
+    def _told(self) -> bytes:
+        """The state of the connection: how many bytes the peer's kernel has acknowledged so far, and the SYN.
 
-def _acknowledged_bytes(sock: socket.socket) -> bytes:
-    """How many bytes the peer's kernel has acknowledged so far, and the SYN, as the system writes that number.
-
-    b"" or zeros where the system does not tell. There is one such look for each request.
-    """
-    if sys.platform != "linux":
-        return b""
-    try:
-        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)[_BYTES_ACKED]
-    except OSError:  # the socket is closed already
-        return b""
+        b"" or zeros where the system does not tell. There is one such look for each request.
+        """
+        if sys.platform != "linux":
+            return b""
+        try:
+            return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        except OSError:  # the socket is closed already
+            return b""
 
 
 def reset_at_end(sock: socket.socket) -> None:

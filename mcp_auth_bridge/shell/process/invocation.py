@@ -2,13 +2,19 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 _NAME = "mcp-auth-bridge"
 _OF_UVX = re.compile(r"archive-v\d+")
 """The folder in uv's cache below which `uvx` keeps the programs that it runs, until the cache is cleaned."""
+
+_INSTALLERS = {"uv-receipt.toml": "uv tool", "pipx_metadata.json": "pipx"}
+"""The file that an installer leaves in the environment of each tool (astral-sh/uv, issue 6931; pipx,
+src/pipx/pipx_metadata_file.py)."""
 
 
 def invocation() -> tuple[str, ...]:
@@ -25,13 +31,15 @@ def invocation() -> tuple[str, ...]:
 
 def removal_command() -> str:
     """The command that removes the program itself, as far as its folder tells who has installed it."""
-    parts = Path(sys.prefix).parts
-    if any(_OF_UVX.fullmatch(part) for part in parts):
+    folder = Path(sys.prefix)
+    if any(_OF_UVX.fullmatch(part) for part in folder.parts):
         return f"uv cache clean {_NAME}"
-    for installer, folder in (("uv tool", "uv"), ("pipx", "pipx")):
-        if folder in parts and _NAME in parts:
+    for file, installer in _INSTALLERS.items():
+        if (folder / file).exists():
             return f"{installer} uninstall {_NAME}"
-    return f"{sys.executable} -m pip uninstall {_NAME}"
+    if find_spec("pip") is None:  # as in an environment that uv has made
+        return shlex.join(["uv", "pip", "uninstall", "--python", sys.executable, _NAME])
+    return shlex.join([sys.executable, "-m", "pip", "uninstall", _NAME])
 
 
 def _uvx() -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files import client_files
-from mcp_auth_bridge.shell.files.client_files import delete_file, drop_backup, read_file, write_file
+from mcp_auth_bridge.shell.files.client_files import backup_of, delete_file, drop_backup, read_file, write_file
 
 
 def test_a_new_file_gets_its_folders_and_its_mode(tmp_path):
@@ -34,7 +34,7 @@ def test_the_first_version_is_kept_once(tmp_path):
     path.chmod(0o640)
     for text in ("two", "three"):
         write_file(read_file(path), text, 0o600)
-    backup = read_file(path).backup
+    backup = backup_of(read_file(path))
     assert backup.read_text() == "one"
     assert stat.S_IMODE(backup.stat().st_mode) == stat.S_IMODE(path.stat().st_mode) == 0o640
     drop_backup(read_file(path))
@@ -95,4 +95,4 @@ def test_a_change_by_another_program_leaves_nothing_behind(tmp_path):
     with pytest.raises(ConfigError, match="changed by another program"):
         delete_file(read, [])
     assert path.read_text() == "other"
-    assert {each.name for each in tmp_path.iterdir()} == {"c.json", read.backup.name}
+    assert {each.name for each in tmp_path.iterdir()} == {"c.json", backup_of(read).name}

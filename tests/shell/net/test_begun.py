@@ -90,7 +90,7 @@ async def test_nothing_is_sent_on_an_idle_connection_that_has_ended_or_stirs(end
         [connection] = pool._open
         await gate.reached.wait()
         gate.open.set()
-        while connection.usable and not connection.stirring:  # noqa: ASYNC110 - nothing announces that
+        while connection.is_usable() and not connection.is_stirring():  # noqa: ASYNC110 - nothing announces that
             await asyncio.sleep(0)
         assert Sent(pool, server).begun is None
         assert len(server.requests) == 1

@@ -270,7 +270,7 @@ async def test_bytes_on_an_idle_connection_end_it():
         await call(pool, at(server))
         (connection,) = pool._open
         gate.open.set()
-        while connection.usable:  # noqa: ASYNC110 - until the loop has seen them; nothing announces that
+        while connection.is_usable():  # noqa: ASYNC110 - until the loop has seen them; nothing announces that
             await asyncio.sleep(0)
 
 

@@ -11,7 +11,6 @@ from pooling import at, call, pooled, server_context, story
 
 from mcp_auth_bridge.errors import OutcomeUnknown, Unreachable
 from mcp_auth_bridge.shell.net import connection as connection_module
-from mcp_auth_bridge.shell.net.connection import Connection
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which bytes were acknowledged")
 
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tell
 @pytest.fixture
 def unseen(monkeypatch):
     """An end that comes just after the pool has looked for it."""
-    monkeypatch.setattr(Connection, "stirring", False)
+    monkeypatch.setattr(connection_module, "readable_check", lambda _: lambda: ())
 
 
 class Kept:

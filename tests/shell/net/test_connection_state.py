@@ -8,7 +8,7 @@ import pytest
 
 from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net.connection import Connection
-from mcp_auth_bridge.shell.net.connection_state import TRANSITIONS, InvalidStep, after
+from mcp_auth_bridge.shell.net.connection_state import TRANSITIONS, InvalidStep, Steps, after
 from mcp_auth_bridge.shell.net.request_head import request_head
 
 FIRST = (states.IDLE, states.OPEN, states.READING, states.WRITING)
@@ -49,6 +49,13 @@ def test_a_step_is_in_the_table_or_an_error_that_names_it(state, event):
     else:
         with pytest.raises(InvalidStep, match=f"state {state} cannot take the step {event}"):
             after(state, event)
+
+
+def test_steps_name_the_state_that_does_not_have_them():
+    steps = Steps(states.HELD, {states.READING_RESUMED: states.READING})
+    assert steps[states.READING_RESUMED] is states.READING
+    with pytest.raises(InvalidStep, match="state HELD cannot take the step EOF"):
+        steps[states.EOF]
 
 
 def test_one_exchange_follows_the_other():

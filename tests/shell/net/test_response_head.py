@@ -114,3 +114,10 @@ def test_trailers_are_no_fields_of_the_head(lines):
     before = dict(read.fields)
     assert reading.body(b"0\r\nX-Sum: 1\r\n\r\n") == []
     assert read.fields == before
+
+
+def test_chunks_are_read_after_a_head_that_was_read_before_and_trailers_are_of_no_use():
+    reading = Llhttp.in_chunks()
+    assert reading.body(b"5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n") == [b"hello"]
+    assert reading.complete
+    assert not reading.overrun

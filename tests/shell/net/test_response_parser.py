@@ -33,7 +33,7 @@ def read(data, cuts=(), *, method="POST", ended=False):
     if head is None:
         return None
     headers = [(name.encode(), value.encode("latin-1")) for name in head.fields for value in head.fields[name]]
-    return head.status, tuple(headers), b"".join(body), parser.complete, parser.reusable
+    return head.status, tuple(headers), b"".join(body), parser.complete, parser.is_reusable()
 
 
 def h11_read(data, *, ended=False):
@@ -188,7 +188,7 @@ def test_the_next_response_on_a_connection_is_read_like_the_first():
         parser.begin()
         parser.receive(FRAMINGS["chunks"])
         assert parser.head("POST").status == 200
-        assert (b"".join(parser.body()), parser.reusable) == (b"hello", True)
+        assert (b"".join(parser.body()), parser.is_reusable()) == (b"hello", True)
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD"])
@@ -202,7 +202,7 @@ def test_a_head_that_is_repeated_is_read_as_the_first_time(method):
             head = parser.head(method)
         assert (head.status, head.fields) == (200, {"content-length": ("5",)})
         assert b"".join([] if method == "HEAD" else parser.body()) == (b"" if method == "HEAD" else body)
-        assert parser.reusable
+        assert parser.is_reusable()
 
 
 def test_a_head_after_a_repeated_beginning_is_read_anew():
@@ -211,7 +211,7 @@ def test_a_head_after_a_repeated_beginning_is_read_anew():
         parser.begin()
         parser.receive(OK + b"Content-Length: %d\r\n\r\n" % length + b"x" * length)
         parser.head("POST")
-        assert (parser.body(), parser.reusable) == ([b"x" * length], True)
+        assert (parser.body(), parser.is_reusable()) == ([b"x" * length], True)
 
 
 def test_chunks_have_a_reader_of_their_own_each_time_though_their_head_is_repeated_with_another_method():
@@ -220,7 +220,7 @@ def test_chunks_have_a_reader_of_their_own_each_time_though_their_head_is_repeat
         parser.begin()
         parser.receive(CHUNKED if method == "HEAD" else FRAMINGS["chunks"])
         parser.head(method)
-        assert (b"".join([] if method == "HEAD" else parser.body()), parser.reusable) == (
+        assert (b"".join([] if method == "HEAD" else parser.body()), parser.is_reusable()) == (
             b"" if method == "HEAD" else b"hello",
             True,
         )
@@ -234,4 +234,4 @@ def test_bytes_of_a_body_that_were_received_elsewhere_count():
     parser.skip(2)
     assert (parser.to_come, parser.complete) == (1, False)
     parser.skip(1)
-    assert parser.reusable
+    assert parser.is_reusable()

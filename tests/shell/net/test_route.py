@@ -7,7 +7,7 @@ from peers.scripted import DRAIN, REQUEST, Gate, Scripted, ok
 from pooling import at, call, pooled, story
 
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.shell.net.connection import Connection
+from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.route import Route
 from mcp_auth_bridge.urls import Url
@@ -36,12 +36,27 @@ async def test_the_latest_idle_connection_is_taken_and_each_only_once():
 
 
 @story
+async def test_the_log_tells_which_connection_is_used_again(monkeypatch):
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(), DRAIN])
+        await call(pool, at(server))
+        events = []
+        monkeypatch.setattr(debug_log, "on", True)
+        monkeypatch.setattr(debug_log, "event", lambda name, **fields: events.append((name, fields)))
+        [route] = pool._routes.values()
+        connection = route.take()
+        assert events == [("connection.reused", {"peer": at(server).authority})]
+        connection.abort()
+        await server.all_ended(1)
+
+
+@story
 async def test_a_connection_that_stirs_is_ended_and_not_taken(monkeypatch):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(), DRAIN])
         await call(pool, at(server))
-        monkeypatch.setattr(Connection, "stirring", True)
         [route] = pool._routes.values()
+        monkeypatch.setattr(route.idle[0], "is_stirring", lambda: [object()])
         assert route.take() is None
         await server.all_ended(1)
 

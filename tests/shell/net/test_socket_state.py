@@ -34,15 +34,21 @@ def test_bytes_that_the_peer_has_received_are_acknowledged_and_those_after_its_e
     near, far = connected()
     with near, far:
         receipt = Receipt(near)
+        assert not receipt.is_missing()
+        receipt.expect()
         near.sendall(b"12345")
         far.sendall(far.recv(5))
         assert near.recv(5) == b"12345"
         assert not receipt.is_missing()
-        receipt = Receipt(near)
+        receipt.expect()
         far.shutdown(socket.SHUT_RDWR)
         near.sendall(b"6")
         assert near.recv(1) == b""
         assert receipt.is_missing()
+        receipt.forget()
+        assert not receipt.is_missing()
+        receipt.expect()
+    receipt.expect()
     assert not receipt.is_missing()  # the socket is closed, and does not tell any more
 
 
@@ -50,7 +56,9 @@ def test_another_system_does_not_tell(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     near, far = connected()
     with near, far:
-        assert not Receipt(near).is_missing()
+        receipt = Receipt(near)
+        receipt.expect()
+        assert not receipt.is_missing()
 
 
 def test_a_peer_that_is_sending_notices_a_reset_at_once():

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from mcp_auth_bridge.shell.process import invocation as invocation_module
 from mcp_auth_bridge.shell.process.invocation import invocation, removal_command
 
 
@@ -57,14 +58,27 @@ def test_a_program_in_the_cache_of_uvx_is_started_by_uvx(monkeypatch, program, t
 
 
 @pytest.mark.parametrize(
-    ("prefix", "words"),
+    ("file", "words"),
     [
-        ("/home/u/.local/share/uv/tools/mcp-auth-bridge", "uv tool uninstall mcp-auth-bridge"),
-        ("/home/u/.local/share/pipx/venvs/mcp-auth-bridge", "pipx uninstall mcp-auth-bridge"),
-        ("/home/u/.cache/uv/archive-v0/abc", "uv cache clean mcp-auth-bridge"),
-        ("/home/u/venv", "-m pip uninstall mcp-auth-bridge"),
+        ("uv-receipt.toml", "uv tool uninstall mcp-auth-bridge"),
+        ("pipx_metadata.json", "pipx uninstall mcp-auth-bridge"),
     ],
 )
-def test_the_command_that_removes_the_program_is_that_of_its_installer(monkeypatch, prefix, words):
-    monkeypatch.setattr(sys, "prefix", prefix)
-    assert removal_command().endswith(words)
+def test_the_command_that_removes_the_program_is_that_of_its_installer(monkeypatch, tmp_path, file, words):
+    (tmp_path / file).touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert removal_command() == words
+
+
+def test_the_cache_of_uvx_is_cleaned(monkeypatch):
+    monkeypatch.setattr(sys, "prefix", "/home/u/.cache/uv/archive-v0/abc")
+    assert removal_command() == "uv cache clean mcp-auth-bridge"
+
+
+def test_an_environment_of_ones_own_is_named_with_the_pip_that_it_has(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "/home/u/my venv/bin/python")
+    monkeypatch.setattr(invocation_module, "find_spec", lambda name: name)
+    assert removal_command() == "'/home/u/my venv/bin/python' -m pip uninstall mcp-auth-bridge"
+    monkeypatch.setattr(invocation_module, "find_spec", lambda name: None)
+    assert removal_command() == "uv pip uninstall --python '/home/u/my venv/bin/python' mcp-auth-bridge"

@@ -19,6 +19,12 @@ from peers.model import Seen, decide, text_in
 from platformdirs import user_cache_path
 from program import command
 
+from mcp_auth_bridge.app.client_entries import find_file
+from mcp_auth_bridge.clients.client import Platform, System
+from mcp_auth_bridge.clients.editing import entry_in, remove_value
+from mcp_auth_bridge.clients.entry_form import Scope
+from mcp_auth_bridge.clients.targets import TARGETS
+
 PROMPT = "add two and three"
 LONGEST = 120  # seconds that a client may take before it counts as hung
 NOWHERE = "http://127.0.0.1:9"
@@ -72,7 +78,10 @@ class Client(NamedTuple):
 
     def run(self, place: Place, node: Path) -> str:
         """What the client prints while it answers the prompt."""
-        prepared = self.prepare(place)
+        return self.run_prepared(place, node, self.prepare(place))
+
+    def run_prepared(self, place: Place, node: Path, prepared: Prepared) -> str:
+        """As `run`, started as `prepared`."""
         return _run([str(self.installed(node)), *prepared.arguments], place, node, prepared.variables)
 
     def installed(self, node: Path) -> Path:
@@ -253,6 +262,41 @@ def _cline(place: Place) -> Prepared:
     )
     # else it leaves a process behind that serves further sessions
     return Prepared(["--json", "-t", str(LONGEST), PROMPT], {"CLINE_SESSION_BACKEND_MODE": "local"})
+
+
+KEYS = {
+    "claude": "claude-code",
+    "codex": "codex",
+    "gemini": "gemini",
+    "copilot": "copilot",
+    "opencode": "opencode",
+    "cline": "cline",
+}
+"""The names that `install` takes, by the client's program."""
+
+# A session without a user begins before its servers are there, and nobody approves a call: the user's own settings.
+_ALONE = {
+    "codex": ["-c", "mcp_servers.{}.required=true", "-c", 'mcp_servers.{}.default_tools_approval_mode="approve"'],
+    "claude": ["--allowedTools", "mcp__{}"],
+}
+
+
+def without_entry(client: Client, place: Place, name: str) -> Prepared:
+    """The client prepared as usual, but without a server: `install` is to write the entry `name`."""
+    prepared = client.prepare(place)
+    target = TARGETS[KEYS[client.program]]
+    at = find_file(target, Scope.USER, System(Platform.LINUX, str(place.home), str(place.home / "work"), {}))
+    for table in target.forms:
+        if at.content.data is not None and entry_in(at.content.text, at.kind.format, (*table, "acme")) is not None:
+            text = remove_value(at.content.text, at.kind.format, (*table, "acme"))
+            at.content.path.write_text(text)
+    arguments = list(prepared.arguments)
+    if client.program == "claude":  # its own file rather than one on its command line
+        at_file = arguments.index("--mcp-config")
+        (place.home / "mcp.json").unlink()
+        arguments = [*arguments[:at_file], *arguments[arguments.index("--model") :]]
+    own = [word.format(name) for word in _ALONE.get(client.program, ())]
+    return Prepared([*own, *arguments], prepared.variables)
 
 
 CLIENTS = (

@@ -69,6 +69,11 @@ class KeyringSession:
         with self._collection() as collection:
             collection.create_item(name, {"service": service, "username": name}, value.encode())
 
+    def items(self) -> list[dict[str, str]]:
+        """The attributes of each item in the collection, as `secret-tool search` shows them."""
+        with self._collection() as collection:
+            return [item.get_attributes() for item in collection.get_all_items()]
+
     def stop_answering(self) -> None:
         """Accept requests and never answer, as behind a dialog that no user sees."""
         self._daemon.send_signal(signal.SIGSTOP)
