@@ -134,7 +134,8 @@ class RelayRunner:
     ) -> None:
         """Take `lines`, then `proceed`, or read on if that is None.
 
-        A client that does not read the bridge's answers to its lines has to wait. The answers to its calls wait elsewhere: until the client reads them, its lines may end them.
+        A client that does not read the bridge's answers to its lines has to wait. The answers to its calls wait
+        elsewhere: until the client reads them, its lines may end them.
         """
         unread = iter(lines)
         try:
@@ -194,11 +195,6 @@ class RelayRunner:
             self._write(message)
         return bool(messages)
 
-    async def _wait_for_client(self) -> None:
-        """Wait while too much waits for the client: so a slow client slows the server."""
-        if self._writer.is_congested():
-            await self._let_client_read()
-
     def _do(self, action: Action) -> Message | None:
         """Do `action`, which is rare. Returns the message that has to be written to the client, if any."""
         match action:
@@ -237,6 +233,7 @@ class RelayRunner:
             self._fail(bug)
 
     async def _let_client_read(self) -> None:
+        """Wait while too much waits for the client: so a slow client slows the server."""
         try:
             await self._writer.drained()
         except OSError:
@@ -288,7 +285,8 @@ class RelayRunner:
     async def deliver(self, call: int, message: Message) -> None:
         """Relay one `message` that came in return for `call`, or on the server's own stream."""
         self._do_all(self._relay.from_server(call, message))
-        await self._wait_for_client()
+        if self._writer.is_congested():
+            await self._let_client_read()
 
     def goes_on(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do the `work` of `call` in a task."""
@@ -313,7 +311,8 @@ class RelayRunner:
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         self._do_all(self._relay.ended(call, error))
-        await self._wait_for_client()
+        if self._writer.is_congested():
+            await self._let_client_read()
         self._note_end()
 
     def _announce(self, address: str) -> None:

@@ -174,7 +174,8 @@ class Connection(asyncio.BufferedProtocol):
         while not pieces and not self.complete and not (pieces := self._parsed_body()):
             if not self.complete:
                 await self._wait_for_more()
-        await self._slice.spend(_EVENT * len(pieces))
+        if not self._slice.try_spend(_EVENT * len(pieces)):
+            await self._slice.spend(_EVENT * len(pieces))
         return b"".join(pieces)
 
     def arrived_body(self) -> bytes | None:
