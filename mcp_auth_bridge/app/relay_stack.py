@@ -18,24 +18,20 @@ from mcp_auth_bridge.relay.client_capabilities import ClientCapabilities
 from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.dual_server import DualServer
-from mcp_auth_bridge.relay.early_discover import EarlyDiscover
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
-from mcp_auth_bridge.relay.early_listen import EarlyListen
 from mcp_auth_bridge.relay.era import Era, remembered_era
 from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.relay.legacy_era import LegacyEra
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.login_notices import LoginNotices
 from mcp_auth_bridge.relay.login_tool import LoginTool
-from mcp_auth_bridge.relay.modern import Modern
-from mcp_auth_bridge.relay.modern_era import ModernEra
+from mcp_auth_bridge.relay.on_first_use import OnFirstUse
 from mcp_auth_bridge.relay.parameter_headers import ParameterHeaders, hide_invalid, show_all
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.remembered_lists import RememberedLists
 from mcp_auth_bridge.relay.server_era import ServerEra
 from mcp_auth_bridge.relay.session_replay import SessionReplay
 from mcp_auth_bridge.relay.shortcut import Shortcut
-from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.relay.headless import Headless
@@ -44,7 +40,7 @@ if TYPE_CHECKING:
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     eras = _Eras(profile, remembered)
-    legacy: Relay = Shortcut(
+    legacy = Shortcut(
         eras.server_of_legacy_client(),
         SessionReplay,
         ClientCapabilities,
@@ -52,18 +48,30 @@ def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
         lambda inner: RememberedLists(inner, remembered),
         lambda inner: LoginTool(inner, profile.name),
     )
-    modern: Relay = Shortcut(
-        eras.server_of_modern_client(),
-        lambda inner: EarlyDiscover(inner, profile.name, remembered),
-        lambda inner: RememberedLists(inner, remembered),
-        EarlyListen,
-        lambda inner: LoginTool(inner, profile.name),
-    )
-    if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
-        from mcp_auth_bridge.relay.signing_in import SigningIn  # a configured token is not a login
 
-        legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
-    return LoginNotices(Batches(Isolation(ClientEra(legacy, modern))))
+    def modern() -> Relay:
+        from mcp_auth_bridge.relay.early_discover import EarlyDiscover  # most clients are legacy ones
+        from mcp_auth_bridge.relay.early_listen import EarlyListen  # as above
+
+        relay = Shortcut(
+            eras.server_of_modern_client(),
+            lambda inner: EarlyDiscover(inner, profile.name, remembered),
+            lambda inner: RememberedLists(inner, remembered),
+            EarlyListen,
+            lambda inner: LoginTool(inner, profile.name),
+        )
+        return _with_login(relay, profile)
+
+    return LoginNotices(Batches(Isolation(ClientEra(_with_login(legacy, profile), OnFirstUse(modern)))))
+
+
+def _with_login(relay: Relay, profile: Profile) -> Relay:
+    """`relay`, which begins a login if one is missing and the profile allows it."""
+    if not isinstance(profile.auth, BrowserSettings) or profile.login != "auto":
+        return relay
+    from mcp_auth_bridge.relay.signing_in import SigningIn  # a configured token is not a login
+
+    return SigningIn(relay, profile.name)
 
 
 def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> "Headless":
@@ -72,7 +80,7 @@ def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> "
 
     eras = _Eras(profile, remembered)
     legacy = Shortcut(eras.server_of_legacy_client(), SessionReplay, ClientCapabilities)
-    return Headless(Batches(Isolation(ClientEra(legacy, eras.server_of_modern_client()))))
+    return Headless(Batches(Isolation(ClientEra(legacy, OnFirstUse(eras.server_of_modern_client)))))
 
 
 def build_own_relay(profile: Profile) -> Relay:
@@ -81,7 +89,7 @@ def build_own_relay(profile: Profile) -> Relay:
     It waits for the server, never opens a browser, and does not translate: the bridge itself speaks both eras.
     """
     eras = _Eras(profile, {})
-    return Isolation(ClientEra(eras.legacy_server(), eras.modern_server()))
+    return Isolation(ClientEra(eras.legacy_server(), OnFirstUse(eras.modern_server)))
 
 
 class _Eras:
@@ -137,6 +145,10 @@ class _Eras:
         return server if remembered_era(self._remembered) is Era.LEGACY else DualServer(server)
 
     def modern_server(self) -> Relay:
+        from mcp_auth_bridge.relay.modern import Modern  # most servers are legacy ones
+        from mcp_auth_bridge.relay.modern_era import ModernEra  # as above
+        from mcp_auth_bridge.relay.subscriptions import Subscriptions  # as above
+
         return ModernEra(Subscriptions(Modern(ParameterHeaders(self._delivery(), hide_invalid, self._listings))))
 
     def _delivery(self) -> Relay:

@@ -4,8 +4,9 @@ The backend class is named here, per platform. `keyring.get_keyring`, which woul
 entry points of any installed package, follows PYTHON_KEYRING_BACKEND and keyringrc.cfg, may pick a plain-text backend,
 and some backends read a password from stdin, which belongs to JSON-RPC.
 
-Measured on Linux (CPU, one machine, three runs): the import takes 65 to 90 ms besides asyncio and cryptography. A read
-may wait for ever for an unlock dialog: call it through `shell.process.threads`.
+On Linux an entry is read without `keyring`, as its backend reads it: most starts read one, and the import of `keyring`
+takes as long as half a start (280 million instructions). A read may wait for ever for an unlock dialog: call it through
+`shell.process.threads`.
 """
 
 import base64
@@ -48,9 +49,18 @@ class KeyringKey:
         self._keyring: Any = None  # keyring ships no types
 
     def load(self) -> bytes | None:
-        with self.explaining():
-            text = self.opened().get_password(SERVICE, USER)
+        text = self.read(USER)
         return None if text is None else decode_key(text.encode(), self.describe())
+
+    def read(self, name: str) -> str | None:
+        """The text of the entry `name`, None if there is none. Raises `StoreError`."""
+        with self.explaining():
+            if sys.platform == "linux":
+                _find_session_bus()
+                text = _read_secret_service(name)
+            else:
+                text = self.opened().get_password(SERVICE, name)
+        return text
 
     def look(self) -> bytes | None:
         """As `load`, but on Linux it fails where the keyring would ask the user to unlock it, or to set it up."""
@@ -65,7 +75,7 @@ class KeyringKey:
         """Raise `StoreError` where a read would ask the user, as far as that can be known: on Linux."""
         if sys.platform == "linux":
             with self.explaining():
-                self.opened()
+                _find_session_bus()
                 _check_unlocked(self.describe(), self._otherwise)
 
     def describe(self) -> str:
@@ -96,10 +106,7 @@ class KeyringKey:
 def load_entry(name: str) -> str | None:
     """The secret `name` in the OS keyring, None if there is none. Raises `StoreError`."""
     _check_name(name)
-    keyring = KeyringKey(_NO_ENTRY)
-    with keyring.explaining():
-        secret: str | None = keyring.opened().get_password(SERVICE, name)
-    return secret
+    return KeyringKey(_NO_ENTRY).read(name)
 
 
 def look_entry(name: str) -> str | None:
@@ -134,6 +141,27 @@ def _check_unlocked(place: str, otherwise: str) -> None:
             raise StoreError(f"{place} holds no keyring yet, and asks the user to set one up", otherwise) from None
     if locked:
         raise StoreError(f"{place} is locked", f"unlock it and repeat, or {otherwise}")
+
+
+def _read_secret_service(user: str) -> str | None:
+    """The secret that keyring's backend keeps for `user`. It may ask the person to unlock it, or to set it up."""
+    library = import_module("secretstorage")
+    with contextlib.closing(library.dbus_init()) as bus:
+        collection = library.get_default_collection(bus)
+        _unlock(collection, library)
+        for item in collection.search_items({"service": SERVICE, "username": user}):
+            _unlock(item, library)
+            secret: str = item.get_secret().decode()
+            return secret
+    return None
+
+
+def _unlock(place: Any, library: Any) -> None:
+    """Let the user unlock `place`, a collection or an item of the `library`. Raises its `LockedException`."""
+    if place.is_locked():
+        place.unlock()
+        if place.is_locked():
+            raise library.LockedException
 
 
 def _check_name(name: str) -> None:

@@ -39,15 +39,11 @@ def test_where_no_login_may_begin_by_itself_no_relay_begins_one(changes):
     assert "SigningIn" not in repr_of(build_relay(profile, {}))
 
 
-def repr_of(relay, seen=None):
+def repr_of(relay):
     """The names of all relays below `relay`."""
-    seen = set() if seen is None else seen
-    seen.add(type(relay).__name__)
     relays = list(relay._relays.by_number.values()) if hasattr(relay, "_relays") else []
-    for value in [*vars(relay).values(), *relays]:
-        if hasattr(value, "from_client") and type(value).__name__ not in seen:
-            repr_of(value, seen)
-    return seen
+    inner = [value for value in [*vars(relay).values(), *relays] if hasattr(value, "from_client")]
+    return {type(relay).__name__}.union(*map(repr_of, inner))
 
 
 def test_a_program_gets_every_failure_and_the_bridge_itself_waits_for_the_server():
@@ -55,6 +51,18 @@ def test_a_program_gets_every_failure_and_the_bridge_itself_waits_for_the_server
     assert "Headless" in headless
     for missing in ("SigningIn", "EarlyInitialize", "LoginNotices"):
         assert missing not in headless | own
+
+
+@pytest.mark.parametrize("build", [lambda: build_relay(PROFILE, {}), lambda: build_headless_relay(PROFILE, {})])
+def test_a_modern_client_has_its_relays_with_its_first_message_and_what_a_person_needs_if_there_is_one(build):
+    play = Playbook(relay := build())
+    before = repr_of(relay)
+    assert {"ServerEra", "ModernEra"} & before == {"ServerEra"}
+    discover = {"jsonrpc": "2.0", "id": 0, "method": "server/discover", "params": {}}
+    assert sent(play.client(discover))[2]["method"] == "server/discover"
+    added = repr_of(relay) - before
+    assert {"ModernEra", "Subscriptions", "Modern"} <= added
+    assert ({"EarlyDiscover", "EarlyListen"} <= added) == ("EarlyInitialize" in before)
 
 
 def test_pings_keep_a_session_open_where_that_is_configured():

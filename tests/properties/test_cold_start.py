@@ -93,7 +93,7 @@ HEAVY = """
 """
 # Parts of the standard library that asyncio and msgspec import for faults, and for values that no message has.
 SELDOM = """
-    inspect ast dis tokenize locale platform textwrap msgspec.inspect msgspec.toml msgspec.yaml
+    ssl asyncio.sslproto inspect ast dis tokenize locale platform textwrap msgspec.inspect msgspec.toml msgspec.yaml
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
@@ -106,7 +106,7 @@ LATER = """
     oauth.challenge oauth.dpop oauth.documents
     shell.console.view shell.console.rich_view shell.console.activity shell.console.rich_activity cli.completion
     relay.headless relay.keep_alive relay.legacy_to_modern relay.legacy_requests relay.modern_to_legacy
-    relay.legacy_server
+    relay.legacy_server relay.early_discover relay.early_listen relay.modern relay.modern_era relay.subscriptions
 """
 # Their patterns are for every message, every address, or the first lines of the log.
 USED_AT_ONCE = """

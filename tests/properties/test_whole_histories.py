@@ -42,6 +42,7 @@ from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern import Modern
+from mcp_auth_bridge.relay.on_first_use import OnFirstUse
 from mcp_auth_bridge.relay.parameter_headers import HEADER_MISMATCH, ParameterHeaders, hide_invalid
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
@@ -352,6 +353,9 @@ class Faulty(Reviewing):
 
 def make_faulty(layer):
     """Put a `Faulty` before each relay within `layer`, and before those that it builds later."""
+    if isinstance(layer, OnFirstUse):
+        layer._build = functools.partial(built_faulty, layer._build)
+        return
     if hasattr(layer, "_inner"):
         layer._inner = Faulty(layer._inner)
     if hasattr(layer, "_relays"):

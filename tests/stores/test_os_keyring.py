@@ -1,5 +1,6 @@
 """The sealing key in the OS keyring: a real GNOME Keyring on a D-Bus session of its own, and Windows' played."""
 
+import base64
 import importlib
 import os
 import socket
@@ -264,7 +265,7 @@ def test_the_session_bus_is_named_where_systemd_has_it_and_only_there(monkeypatc
     bus = tmp_path / str(os.getuid()) / "bus"
     monkeypatch.setattr(os_keyring, "_RUNTIME", tmp_path)
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setitem(sys.modules, "keyring.backends.SecretService", types.SimpleNamespace(Keyring=FakeVault))
+    monkeypatch.setitem(sys.modules, "secretstorage", FakeSecretService())
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "")
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
     assert KeyringKey().load() is None
@@ -296,13 +297,35 @@ class ItemNotFoundException(Exception):
     """Named as secretstorage has it."""
 
 
-class FakeSecretService:
-    """Stands for the library secretstorage, and for keyring's class for it: neither may unlock anything."""
+class LockedException(Exception):
+    """Named as secretstorage has it."""
 
-    ItemNotFoundException = ItemNotFoundException
+
+class Place:
+    """A collection or an item. A user unlocks what is `locked`, or does `not` (`refuses`)."""
 
     def __init__(self):
-        self.locked = False
+        self.locked = self.refuses = False
+        self.unlocked = 0
+
+    def is_locked(self):
+        return self.locked
+
+    def unlock(self):
+        self.unlocked += 1
+        self.locked = self.refuses
+
+
+class FakeSecretService:
+    """Stands for the library secretstorage, with the secret `hunter2` for the user `token`."""
+
+    ItemNotFoundException = ItemNotFoundException
+    LockedException = LockedException
+
+    def __init__(self):
+        self.collection, self.item = Place(), Place()
+        self.collection.search_items = self.found
+        self.item.get_secret = lambda: b"hunter2"
         self.closed = 0
 
     def dbus_init(self):
@@ -312,13 +335,15 @@ class FakeSecretService:
         self.closed += 1
 
     def Collection(self, bus):  # noqa: N802 - the library's
-        if self.locked is None:
+        if self.collection is None:
             raise ItemNotFoundException
-        return types.SimpleNamespace(is_locked=lambda: self.locked)
+        return self.collection
 
-    def get_password(self, service, user):
-        assert not self.locked
-        return "hunter2" if user == "token" else None
+    get_default_collection = Collection
+
+    def found(self, attributes):
+        assert attributes.pop("service") == "mcp-auth-bridge"
+        return iter([self.item] if attributes == {"username": "token"} else [])
 
 
 @pytest.fixture
@@ -327,18 +352,56 @@ def secret_service(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os_keyring, "_find_session_bus", lambda: None)
     monkeypatch.setitem(sys.modules, "secretstorage", service)
-    monkeypatch.setitem(sys.modules, "keyring.backends.SecretService", types.SimpleNamespace(Keyring=lambda: service))
     return service
 
 
 def test_a_look_at_an_entry_fails_where_a_read_would_ask_the_user(secret_service):
     assert os_keyring.look_entry("token") == "hunter2"
     assert KeyringKey().look() is None
-    for locked, sentence in ((True, "is locked"), (None, "holds no keyring yet")):
-        secret_service.locked = locked
-        with pytest.raises(StoreError, match=sentence):
-            os_keyring.look_entry("token")
-    assert secret_service.closed == 4
+    secret_service.collection.locked = True
+    with pytest.raises(StoreError, match="is locked"):
+        os_keyring.look_entry("token")
+    assert secret_service.collection.unlocked == 0
+    secret_service.collection = None
+    with pytest.raises(StoreError, match="holds no keyring yet"):
+        os_keyring.look_entry("token")
+    assert secret_service.closed == 6
+
+
+def test_an_entry_is_written_by_keyring(secret_service, monkeypatch):
+    vault = FakeVault()
+    monkeypatch.setitem(sys.modules, "keyring.backends.SecretService", types.SimpleNamespace(Keyring=lambda: vault))
+    KeyringKey().create(KEY)
+    assert base64.b64decode(vault.kept) == KEY
+
+
+@pytest.mark.parametrize("place", ["collection", "item"])
+def test_a_read_lets_the_user_unlock_what_is_locked(secret_service, place):
+    locked = getattr(secret_service, place)
+    locked.locked = True
+    assert os_keyring.load_entry("token") == "hunter2"
+    assert locked.unlocked == 1
+    locked.locked = locked.refuses = True
+    with pytest.raises(StoreError, match="is locked"):
+        os_keyring.load_entry("token")
+    assert secret_service.closed == 2
+
+
+def test_on_linux_a_read_needs_no_keyring_and_finds_what_keyring_has_written(session):
+    code = """
+import sys
+from mcp_auth_bridge.stores import os_keyring
+print(os_keyring.load_entry("token"), "keyring" in sys.modules)
+os_keyring.save_entry("token", "hunter2")
+os_keyring.save_entry("other", "other")
+print(os_keyring.load_entry("token"), "keyring" in sys.modules)
+os_keyring.delete_entry("token")
+print(os_keyring.load_entry("token"), os_keyring.load_entry("other"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=session.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["None", "False", "hunter2", "True", "None", "other"]
 
 
 def test_a_look_elsewhere_is_a_read(vault):

@@ -83,6 +83,6 @@ async def forget_in_keyring(names: Sequence[str], *, sealing_key: bool) -> None:
 
 
 async def _read_keyring(name: str) -> str | None:
-    from mcp_auth_bridge.stores.os_keyring import load_entry  # its import takes 65 to 90 ms, and most bridges need none
+    from mcp_auth_bridge.stores.os_keyring import load_entry  # most bridges need none
 
     return await run_with_timeout(lambda: load_entry(name), _KEYRING_TIMEOUT)

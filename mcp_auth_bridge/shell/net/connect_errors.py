@@ -4,7 +4,7 @@ import enum
 import errno
 import re
 import socket
-import ssl
+import sys
 from typing import NamedTuple
 
 from mcp_auth_bridge.errors import Unreachable, quoted
@@ -179,7 +179,15 @@ def connect_error(error: OSError | UnicodeError, place: str) -> ConnectFailed:
     return ConnectFailed(reason.sentence.format(place), reason.hint, fault=reason.fault)
 
 
-def _reason(error: OSError | UnicodeError) -> _Reason:  # noqa: PLR0911 - a table with one row per return
+def _reason(error: OSError | UnicodeError) -> _Reason:
+    return _tls_reason(error) or _system_reason(error)
+
+
+def _tls_reason(error: OSError | UnicodeError) -> _Reason | None:
+    if "ssl" not in sys.modules:  # no TLS has begun; and an import needs a file descriptor, which may be missing here
+        return None
+    import ssl  # not for plain TCP
+
     match error:
         case ssl.SSLCertVerificationError(verify_code=int(code)) if code in _CERTIFICATES:
             return _CERTIFICATES[code]
@@ -190,6 +198,11 @@ def _reason(error: OSError | UnicodeError) -> _Reason:  # noqa: PLR0911 - a tabl
             sentence = f"no TLS connection to {{}}: {_literal(reason or error.strerror or 'handshake failed')}"
             fallback = _Reason(Fault.OTHER, sentence, "")
             return _HANDSHAKES.get(reason or _spelled_out(error.strerror), fallback)
+    return None
+
+
+def _system_reason(error: OSError | UnicodeError) -> _Reason:
+    match error:
         case socket.gaierror(errno=socket.EAI_AGAIN | socket.EAI_FAIL):
             return _NAME_SERVER
         case socket.gaierror() | UnicodeError():

@@ -8,7 +8,6 @@ import asyncio
 import math
 import re
 import socket
-import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
@@ -363,7 +362,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         # TLS 1.3 refuses a missing certificate after the client's part of the handshake, before any request is read.
-        unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        unproven = getattr(exc, "reason", None) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"  # of an ssl.SSLError
         event = states.CERTIFICATE_REQUIRED if unproven else states.CONNECTION_LOST
         # EPIPE: the end came before the request was written, then a reset. A reset alone proves nothing, because a peer
         # need not acknowledge what it has read.

@@ -1,15 +1,18 @@
 """The TLS context and the proxy decision, which both HTTP planes share."""
 
 import os
-import ssl
 import sys
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.net import proxies
 from mcp_auth_bridge.urls import Url
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class Network:
@@ -28,11 +31,13 @@ class Network:
         return proxies.decide(self.settings.proxy, self._environ, url)
 
     @cached_property
-    def tls(self) -> ssl.SSLContext:
+    def tls(self) -> "ssl.SSLContext":
         """The one client context: verified, TLS 1.2 or newer, HTTP/1.1. Raises `ConfigError` for an unusable file.
 
         Built at the first https connection, because reading the trust store takes milliseconds.
         """
+        import ssl  # a start over plain TCP needs no TLS
+
         context = _system_trust_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
@@ -43,7 +48,9 @@ class Network:
         return context
 
 
-def _system_trust_context() -> ssl.SSLContext:
+def _system_trust_context() -> "ssl.SSLContext":
+    import ssl  # as above
+
     # Not ssl.create_default_context: it writes every session key to the file that SSLKEYLOGFILE names.
     if sys.platform in ("win32", "darwin"):
         import truststore  # comes with httpx2; elsewhere OpenSSL's own files are the system's store
@@ -54,7 +61,7 @@ def _system_trust_context() -> ssl.SSLContext:
     return context
 
 
-def _load_ca_file(context: ssl.SSLContext, settings: NetworkSettings) -> None:
+def _load_ca_file(context: "ssl.SSLContext", settings: NetworkSettings) -> None:
     try:
         context.load_verify_locations(cafile=settings.ca_file)
     except OSError as error:  # ssl.SSLError is one
@@ -64,7 +71,7 @@ def _load_ca_file(context: ssl.SSLContext, settings: NetworkSettings) -> None:
         ) from None
 
 
-def _load_client_certificate(context: ssl.SSLContext, settings: NetworkSettings) -> None:
+def _load_client_certificate(context: "ssl.SSLContext", settings: NetworkSettings) -> None:
     try:
         # Without a password OpenSSL would ask for one on the terminal.
         context.load_cert_chain(settings.client_certificate, settings.client_key or None, password="")
@@ -77,6 +84,8 @@ def _load_client_certificate(context: ssl.SSLContext, settings: NetworkSettings)
 
 def _system_word(error: Exception) -> str:
     """OpenSSL's or the operating system's word for the fault of a file."""
+    import ssl  # as above
+
     match error:
         case ssl.SSLError(reason=str(reason)):
             return reason.replace("_", " ").lower()

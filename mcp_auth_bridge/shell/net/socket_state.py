@@ -3,11 +3,14 @@
 import contextlib
 import select
 import socket
-import ssl
 import struct
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
 
 
 def readable_check(sock: socket.socket) -> Callable[[], Sequence[object]]:
@@ -71,9 +74,13 @@ def reset_at_end(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
 
 
-def is_orderly_end(tls: ssl.SSLObject | None) -> bool:
+def is_orderly_end(tls: "ssl.SSLObject | None") -> bool:
     """Whether the peer itself ended the connection; over plain TCP (None) every end counts as one."""
+    if tls is None:
+        return True
+    import ssl  # it is there: a start over plain TCP needs none
+
     try:
-        return tls is None or tls.read(1) == b""  # after close_notify OpenSSL reads nothing, without it wants more
+        return tls.read(1) == b""  # after close_notify OpenSSL reads nothing, without it wants more
     except ssl.SSLError:
         return False

@@ -19,7 +19,11 @@ _FOR_ARGPARSE: Mapping[str, _Known] = {
     # It would look for translations in files. There are none: Python brings none, and this program has none.
     "gettext": {"gettext": str, "ngettext": lambda one, many, count: one if count == 1 else many},
 }
-_FOR_ASYNCIO: Mapping[str, _Known] = dict.fromkeys(("inspect", "linecache", "locale", "textwrap"), _ALL_LATER)
+_FOR_ASYNCIO: Mapping[str, _Known] = {
+    **dict.fromkeys(("inspect", "linecache", "locale", "textwrap", "asyncio.sslproto"), _ALL_LATER),
+    # A plain connection is made only of a socket that is not one of these, and none is before TLS is needed.
+    "ssl": {"SSLSocket": ()},
+}
 _FOR_MSGSPEC: Mapping[str, _Known] = {
     **dict.fromkeys(("msgspec.inspect", "msgspec.msgpack", "msgspec.toml", "msgspec.yaml", "textwrap"), _ALL_LATER),
     # uuid asks whether this is Linux or AIX, with a word that platform has from here.

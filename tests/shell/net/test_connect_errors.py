@@ -4,6 +4,7 @@ import datetime as dt
 import errno
 import socket
 import ssl
+import sys
 from functools import partial
 
 import pytest
@@ -105,6 +106,13 @@ def test_a_certificate_that_is_refused_for_another_reason_is_quoted_and_braces_s
     error = ssl.SSLCertVerificationError(1, "x")
     error.verify_code, error.verify_message = 99, "odd {thing}"
     assert "was refused: “odd {thing}”" in told(error).message
+
+
+def test_a_failure_before_any_tls_is_named_without_the_library_for_tls(monkeypatch):
+    monkeypatch.delitem(sys.modules, "ssl")
+    with pytest.raises(Unreachable, match="refuses"), translate_errors("acme"):
+        raise OSError(errno.ECONNREFUSED, "")
+    assert "ssl" not in sys.modules
 
 
 def test_a_timeout_is_left_to_the_deadline_that_covers_all_steps():

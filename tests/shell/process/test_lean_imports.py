@@ -5,6 +5,7 @@ import sys
 
 import msgspec
 import pytest
+import trustme
 
 from mcp_auth_bridge.shell.process import lean_imports
 
@@ -143,3 +144,33 @@ def test_a_late_module_has_what_is_known_and_the_rest_of_the_module(monkeypatch)
 
         assert late.rgb_to_hsv(1, 1, 1) == (0.0, 0.0, 1)
         assert sys.modules["colorsys"] is not late
+
+
+def test_tls_comes_with_the_first_connection_that_needs_it(tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    code = f"""
+lean_imports.load_asyncio()
+import asyncio
+
+async def greet(reader, writer):
+    writer.write(b"hello")
+    writer.close()
+
+async def met(serving, trusted):
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=serving)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), ssl=trusted)
+    print((await reader.read()).decode(), type(writer.get_extra_info("ssl_object")).__name__)
+    writer.close()
+    server.close()
+
+asyncio.run(met(None, None))
+print("ssl" in sys.modules, "asyncio.sslproto" in sys.modules)
+import ssl
+trusted = ssl.create_default_context(cafile={str(tmp_path / "ca.pem")!r})
+serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+serving.load_cert_chain({str(tmp_path / "server.pem")!r})
+asyncio.run(met(serving, trusted))
+"""
+    assert printed_by(code) == ["hello", "NoneType", "False", "False", "hello", "SSLObject"]
