@@ -116,17 +116,22 @@ class EventReader:
 
 
 def messages_in(event: ServerSentEvent) -> list[Message]:
-    """The messages in an event. Priming events (no data) and events of other types carry none.
+    """The messages in an event. Events of other types carry none. Raises as `messages_in_data`."""
+    return messages_in_data(event.data) if event.type == b"message" else []
+
+
+def messages_in_data(data: bytes) -> list[Message]:
+    """The messages in the data of an event. Priming events have no data.
 
     Data that are not a message are passed over: some servers send their signs of life so (dav-mcp #31). Raises
     `LimitExceeded`.
     """
-    if not event.data or event.type != b"message":
+    if not data:
         return []
     try:
-        return parsed(event.data)
+        return parsed(data)
     except LimitExceeded:
         raise
     except TheirProtocolError:
-        debug_log.event("stream.passes_over", bytes=len(event.data))
+        debug_log.event("stream.passes_over", bytes=len(data))
         return []
