@@ -133,25 +133,28 @@ class _KnownFields:
     """The headers of fields whose values are at hand. They are made again only when a value has changed."""
 
     def __init__(self) -> None:
+        # The fields of the headers.
         self._fields: tuple[Field, ...] = ()
-        self._values: list[Secret] = []
+        # Where their values come from, and those values.
+        self._values: list[tuple[HeaderValue, Secret]] = []
+        # The headers.
         self._headers: Mapping[str, str] = {}
 
     def headers(self, fields: tuple[Field, ...]) -> Mapping[str, str] | None:
         """None if a value is not at hand, or is one that no header can carry: reading it raises the error."""
         if fields is not self._fields:
             return self._made(fields)
-        for field, value in zip(fields, self._values, strict=True):
-            if field.value.at_hand() is not value:
+        for source, value in self._values:
+            if source.at_hand() is not value:
                 return self._made(fields)
         return self._headers
 
     def _made(self, fields: tuple[Field, ...]) -> Mapping[str, str] | None:
-        values = [value for field in fields if (value := field.value.at_hand()) is not None]
+        values = [(field.value, value) for field in fields if (value := field.value.at_hand()) is not None]
         if len(values) < len(fields):
             return None
         try:
-            headers = {field.name: field.text(value) for field, value in zip(fields, values, strict=True)}
+            headers = {field.name: field.text(value) for field, (_, value) in zip(fields, values, strict=True)}
         except BridgeError:
             return None
         self._fields, self._values, self._headers = fields, values, headers

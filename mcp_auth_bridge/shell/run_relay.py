@@ -1,9 +1,9 @@
 """Runs a relay between the MCP client and the remote: one `match` over actions, a task for a call that needs one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost
 from mcp_auth_bridge.relay import replies
@@ -29,38 +29,14 @@ from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.console.client_lines import ClientLines
+from mcp_auth_bridge.shell.console.client_streams import ClientReader, ClientWriter
+from mcp_auth_bridge.shell.owned_tasks import OwnedTasks
 from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.shell.transports.swift import Swift
 
 Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
-
-
-class ClientReader(Protocol):
-    """Reads chunks of the MCP client's stream, as in `shell/console/stdin.py`."""
-
-    def attach(self, take: Callable[[bytes], None]) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-
-class ClientWriter(Protocol):
-    """Writes messages to the MCP client, as in `shell/console/stdout.py`."""
-
-    def put(self, raw: bytes) -> None: ...
-
-    def put_soon(self, raw: bytes) -> None: ...
-
-    def is_congested(self) -> bool: ...
-
-    async def drained(self) -> None: ...
-
-    def when_gone(self, tell: Callable[[], None]) -> None: ...
-
-    def use_frames(self) -> None: ...
 
 
 class RelayRunner:
@@ -99,11 +75,8 @@ class RelayRunner:
         # Set at the end of each call; None while `idle` does not wait for it.
         self._call_over: asyncio.Event | None = None
 
-        # The timers that are set, by name.
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-
-        # All tasks that run, those of the calls among them.
-        self._tasks: set[asyncio.Task[None]] = set()
+        # All tasks that run, those of the calls among them, and the timers of the relay.
+        self._tasks = OwnedTasks(self._fail)
 
         # Done when relaying has to end: at the end of the client's stream, or when the client does not read any more.
         # An exception is a fault of the bridge.
@@ -134,14 +107,15 @@ class RelayRunner:
     ) -> None:
         """Take `lines`, then `proceed`, or read on if that is None.
 
-        A client that does not read the bridge's answers to its lines has to wait. The answers to its calls wait elsewhere: until the client reads them, its lines may end them.
+        A client that does not read the bridge's answers to its lines has to wait. The answers to its calls wait
+        elsewhere: until the client reads them, its lines may end them.
         """
         unread = iter(lines)
         try:
             for line in unread:
                 if self._take(line) and self._writer.is_congested():
                     client.pause()
-                    self._spawn(self._read_when_drained(client, unread, proceed))
+                    self._tasks.spawn(self._read_when_drained(client, unread, proceed))
                     return
         except Exception as bug:  # noqa: BLE001 - `run` raises it
             self._fail(bug)
@@ -194,11 +168,6 @@ class RelayRunner:
             self._write(message)
         return bool(messages)
 
-    async def _wait_for_client(self) -> None:
-        """Wait while too much waits for the client: so a slow client slows the server."""
-        if self._writer.is_congested():
-            await self._let_client_read()
-
     def _do(self, action: Action) -> Message | None:
         """Do `action`, which is rare. Returns the message that has to be written to the client, if any."""
         match action:
@@ -207,13 +176,13 @@ class RelayRunner:
                 return replies.failure(request, error)
             case OpenStream(headers=headers):
                 self._hang_up(STREAM)
-                self._calls[STREAM] = self._spawn(self._listen(headers))
+                self._calls[STREAM] = self._tasks.spawn(self._listen(headers))
             case Hangup(call=call):
                 debug_log.event("relay.hangs_up", call=call)
                 self._hang_up(call)
             case Wake(timer=timer, seconds=seconds):
                 debug_log.event("relay.waits", what=timer, seconds=seconds)
-                self._set_timer(timer, seconds)
+                self._tasks.set_timer(timer, seconds, self._wake)
             case Remember(method=method, result=result):
                 # After the client has its reply, which may leave at the end of this round: what is remembered waits for
                 # the disk. The loop reports an exception.
@@ -237,6 +206,7 @@ class RelayRunner:
             self._fail(bug)
 
     async def _let_client_read(self) -> None:
+        """Wait while too much waits for the client: so a slow client slows the server."""
         try:
             await self._writer.drained()
         except OSError:
@@ -288,11 +258,12 @@ class RelayRunner:
     async def deliver(self, call: int, message: Message) -> None:
         """Relay one `message` that came in return for `call`, or on the server's own stream."""
         self._do_all(self._relay.from_server(call, message))
-        await self._wait_for_client()
+        if self._writer.is_congested():
+            await self._let_client_read()
 
     def goes_on(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do the `work` of `call` in a task."""
-        task = self._calls[call] = self._spawn(self._until_ended(call, work))
+        task = self._calls[call] = self._tasks.spawn(self._until_ended(call, work))
         return task
 
     def _note_end(self) -> None:
@@ -313,7 +284,8 @@ class RelayRunner:
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         self._do_all(self._relay.ended(call, error))
-        await self._wait_for_client()
+        if self._writer.is_congested():
+            await self._let_client_read()
         self._note_end()
 
     def _announce(self, address: str) -> None:
@@ -336,35 +308,13 @@ class RelayRunner:
             under_way.cancel()
             self._note_end()
 
-    def _set_timer(self, timer: str, seconds: float) -> None:
-        if (earlier := self._timers.pop(timer, None)) is not None:
-            earlier.cancel()
-        self._timers[timer] = asyncio.get_running_loop().call_later(seconds, self._wake, timer)
-
     def _wake(self, timer: str) -> None:
-        del self._timers[timer]
         self._do_all(self._relay.woke(timer))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return task
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            self._fail(bug)
-
     async def _stop(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
         for call in self._calls.values():
             call.cancel()
-        running = list(self._tasks)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await self._tasks.end()
 
 
 async def _fail(bug: Exception) -> None:

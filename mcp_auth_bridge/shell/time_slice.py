@@ -27,6 +27,13 @@ class TimeSlice:
         if self.is_over(units):
             await asyncio.sleep(0)
 
+    def try_spend(self, units: int) -> bool:
+        """Count `units` of completed work if no other task has to run now. Returns whether it did: else use `spend`."""
+        if self._left <= units:
+            return False
+        self._left -= units
+        return True
+
     def is_over(self, units: int) -> bool:
         """Count `units` of completed work. Returns whether a callback must now go on by `call_soon`."""
         self._left -= units

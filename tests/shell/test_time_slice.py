@@ -98,6 +98,13 @@ async def test_little_work_costs_no_round_of_the_loop():
         assert rounds.count > 1
 
 
+def test_work_is_counted_without_a_wait_as_long_as_no_other_task_has_to_run():
+    turn = TimeSlice()
+    assert [turn.try_spend(CREDIT // 2) for _ in range(3)] == [True, False, False]
+    assert turn.is_over(CREDIT // 2)
+    assert turn.try_spend(1)
+
+
 @pytest.mark.parametrize("chunk", [b"", b"x" * 100_000, b"a\n" * 10_000, b"\r" * 10_000, b"a" * 5000 + b"\n" * 33])
 def test_portions_are_the_chunk_and_none_has_many_lines(chunk):
     parts = portions(chunk)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 ORDER = """
     errors < secret urls < effects < http_syntax < config < oauth relay clients catalogue reference
     < stores < credentials
-    < shell/time_slice < shell/console < shell/process < shell/net shell/files
+    < shell/time_slice shell/owned_tasks < shell/console < shell/process < shell/net shell/files
     < shell/transports shell/browser shell/fleet < shell/run_flow shell/run_relay
     < shell/run_refresh shell/own_client < app < demo doctor < commands < cli < __main__
 """

@@ -6,7 +6,6 @@ a high-water mark in the kernel, so a slow reader slows the server down.
 
 import asyncio
 import math
-import re
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,8 +17,9 @@ from mcp_auth_bridge.shell.net import response_errors
 from mcp_auth_bridge.shell.net.bulk_body import BulkBody
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import TRANSITIONS, after
+from mcp_auth_bridge.shell.net.other_protocols import is_http_2, is_tls_alert, other_protocol_error
 from mcp_auth_bridge.shell.net.request_head import RequestHead
-from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, HTTP_1, Head, ResponseInvalid, TwoLengths
+from mcp_auth_bridge.shell.net.response_head import Head, ResponseInvalid, TwoLengths
 from mcp_auth_bridge.shell.net.response_parser import ResponseParser
 from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, readable_check, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
@@ -34,7 +34,6 @@ _AT_ONCE = 50  # stretches of a body that are parsed to see whether it has come 
 _UNREAD_LIMIT = 256 * 1024  # bytes
 _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
 _PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
-_HTTP_2_FRAME = rb"(?s)\0..[\x04\x07].\0{4}"  # RFC 9113 section 4.1, on the stream 0
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -173,7 +172,8 @@ class Connection(asyncio.BufferedProtocol):
         while not pieces and not self.complete and not (pieces := self._parsed_body()):
             if not self.complete:
                 await self._wait_for_more()
-        await self._slice.spend(_EVENT * len(pieces))
+        if not self._slice.try_spend(_EVENT * len(pieces)):
+            await self._slice.spend(_EVENT * len(pieces))
         return b"".join(pieces)
 
     def arrived_body(self) -> bytes | None:
@@ -289,7 +289,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _error(self) -> BridgeError:
         """Why nothing more can be parsed."""
-        if (other := self._error_of_another_kind()) is not None:
+        unread = self._parser.received
+        if is_tls_alert(unread):
+            return response_errors.spoke_tls_error(self.peer)
+        if self._exchange is states.AWAITING_HEAD and (other := other_protocol_error(self.peer, unread)) is not None:
             return other
         if self._malformed:
             return response_errors.malformed_error(self.peer, is_http=True)
@@ -299,25 +302,8 @@ class Connection(asyncio.BufferedProtocol):
             return response_errors.missing_certificate_error(self.peer)
         return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
 
-    def _error_of_another_kind(self) -> BridgeError | None:
-        """Why what came is not a response that the bridge reads, None if it may be the beginning of one."""
-        unread = self._parser.received
-        if unread.startswith(b"\x15\x03"):  # a TLS alert record
-            return response_errors.spoke_tls_error(self.peer)
-        if self._is_http_2():
-            return response_errors.spoke_http_2_error(self.peer)
-        if self._exchange is not states.AWAITING_HEAD:
-            return None
-        begun = unread.lstrip(b"\r\n")[: len(HTTP_1)]
-        if begun and not HTTP_1.startswith(begun):  # such as the greeting of an SSH server
-            return response_errors.malformed_error(self.peer, is_http=False)
-        return response_errors.large_head_error(self.peer, HEAD_LIMIT) if len(unread) > HEAD_LIMIT else None
-
     def _is_http_2(self) -> bool:
-        """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
-        if not self._parser.received or self._exchange is not states.AWAITING_HEAD:
-            return False
-        return re.match(_HTTP_2_FRAME, self._parser.received) is not None
+        return self._exchange is states.AWAITING_HEAD and is_http_2(self._parser.received)
 
     # The side of the transport, which calls these
 

@@ -10,9 +10,9 @@ from typing import TypeAlias
 from mcp_auth_bridge.shell.net.plain_chunks import plain_chunks
 from mcp_auth_bridge.shell.net.response_head import HEAD_LIMIT, Head, Llhttp, ResponseInvalid
 
-_SLICE = 16 * 1024  # bytes of a chunked body at a stretch
-_DENSE = 64  # line ends in a slice; one with more may hold a chunk for each byte
-_SMALL_SLICE = 256  # bytes of such a body at a stretch
+_LONGEST, _SHORTEST = 16 * 1024, 256  # bytes of a chunked body at a stretch
+_DENSE = 64  # line ends in a stretch; a longer one than the shortest has no more
+_SPARSE = 16  # line ends in a stretch that may grow
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")  # llhttp refuses a bare LF; a search for CR LF alone would wait for ever
 _WITHOUT_BODY = (204, 304)
@@ -45,6 +45,8 @@ class ResponseParser:
         self._is_chunked = False
         # Reads these; None while it need not.
         self._chunks: Llhttp | None = None
+        # The bytes that it reads at a stretch.
+        self._stretch = _LONGEST
         # The last final head. Most servers repeat it until their `Date` is another one.
         self._last: Head | None = None
         # Its bytes.
@@ -143,11 +145,27 @@ class ResponseParser:
             chunks = self._chunks = Llhttp.in_chunks()
         pieces = chunks.rest()
         while self.received and not pieces and not chunks.complete:
-            size = _SLICE if self.received.count(b"\r\n", 0, _SLICE) <= _DENSE else _SMALL_SLICE
+            size = self._next_stretch()
             data, self.received = self.received[:size], self.received[size:]
             pieces = chunks.body(data)
         self.complete = chunks.complete
         return pieces
+
+    def _next_stretch(self) -> int:
+        """The bytes to read now: a body may have a chunk for each byte, and the others wait meanwhile.
+
+        It is found by the last one, because a count of line ends is a good part of the work.
+        """
+        size = self._stretch
+        ends = self.received.count(b"\r\n", 0, size)
+        if ends <= _SPARSE and size < _LONGEST:
+            size *= 2
+            ends = self.received.count(b"\r\n", 0, size)
+        while ends > _DENSE and size > _SHORTEST:
+            size //= 2
+            ends = self.received.count(b"\r\n", 0, size)
+        self._stretch = size
+        return size
 
 
 def _end_of_head(received: bytes) -> int:

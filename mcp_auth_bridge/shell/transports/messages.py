@@ -76,17 +76,19 @@ class EventReader:
         # The events of the last portion that have yet to be asked for, the last one first.
         self._events: list[ServerSentEvent] = []
 
+    def at_hand(self) -> ServerSentEvent | None:
+        """The next event, if it is here and no other task has to have its turn before. None: ask for the `next` one."""
+        return self._taken() if self._events and self._slice.try_spend(self._done) else None
+
     async def next(self) -> ServerSentEvent | None:
         """The next event, None at the end of the stream. Raises as `StreamedResponse.chunks`, and `LimitExceeded`."""
         while True:
             if self._done:
                 done, self._done = self._done, 0
-                await self._slice.spend(done)
+                if not self._slice.try_spend(done):
+                    await self._slice.spend(done)
             if self._events:
-                event = self._events.pop()  # no reference to it stays here
-                self._place.advance(event.id, self._parser.retry)
-                self._done = _EVENT
-                return event
+                return self._taken()
             portion = next(self._portions, None)
             if portion is not None:
                 self._events = self._parser.feed(portion)
@@ -94,6 +96,12 @@ class EventReader:
                 self._done = work_units(portion)
             elif not await self._receive():
                 return None
+
+    def _taken(self) -> ServerSentEvent:
+        event = self._events.pop()  # no reference to it stays here
+        self._place.advance(event.id, self._parser.retry)
+        self._done = _EVENT
+        return event
 
     async def _receive(self) -> bool:
         """Take the next chunk; False at the end of the stream."""
@@ -108,17 +116,22 @@ class EventReader:
 
 
 def messages_in(event: ServerSentEvent) -> list[Message]:
-    """The messages in an event. Priming events (no data) and events of other types carry none.
+    """The messages in an event. Events of other types carry none. Raises as `messages_in_data`."""
+    return messages_in_data(event.data) if event.type == b"message" else []
+
+
+def messages_in_data(data: bytes) -> list[Message]:
+    """The messages in the data of an event. Priming events have no data.
 
     Data that are not a message are passed over: some servers send their signs of life so (dav-mcp #31). Raises
     `LimitExceeded`.
     """
-    if not event.data or event.type != b"message":
+    if not data:
         return []
     try:
-        return parsed(event.data)
+        return parsed(data)
     except LimitExceeded:
         raise
     except TheirProtocolError:
-        debug_log.event("stream.passes_over", bytes=len(event.data))
+        debug_log.event("stream.passes_over", bytes=len(data))
         return []

@@ -176,7 +176,7 @@ class StreamableHttp:
         while True:
             try:
                 events = EventReader(response, place)
-                while (event := await next_until(events, deadline)) is not None:
+                while (event := events.at_hand() or await next_until(events, deadline)) is not None:
                     for message in messages_in(event):
                         if first and message.kind is Kind.REPLY:
                             check_admitted(message.raw)  # later messages follow one that was not a refusal
@@ -211,7 +211,7 @@ class StreamableHttp:
 
 
 async def _deliver_all(events: EventReader, deliver: Deliver) -> None:
-    while (event := await events.next()) is not None:
+    while (event := events.at_hand() or await events.next()) is not None:
         for message in messages_in(event):
             await deliver(message)
             del message

@@ -29,7 +29,8 @@ from mcp_auth_bridge.shell.net.begun import Begun
 from mcp_auth_bridge.shell.transports import heartbeat
 from mcp_auth_bridge.shell.transports.answers import Deliver
 from mcp_auth_bridge.shell.transports.attempts import verdict_on
-from mcp_auth_bridge.shell.transports.messages import LARGEST, messages_in, parsed
+from mcp_auth_bridge.shell.transports.messages import LARGEST, messages_in, messages_in_data, parsed
+from mcp_auth_bridge.shell.transports.plain_event import plain_event
 from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, Reading, ResponseFields, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
 
@@ -219,4 +220,6 @@ def _is_dense(body: bytes) -> bool:
 
 
 def _streamed(body: bytes) -> list[Message]:
+    if (data := plain_event(body)) is not None:
+        return messages_in_data(data)
     return [message for event in EventParser(LARGEST).feed(body) for message in messages_in(event)]

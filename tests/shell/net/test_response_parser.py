@@ -235,3 +235,16 @@ def test_bytes_of_a_body_that_were_received_elsewhere_count():
     assert (parser.to_come, parser.complete) == (1, False)
     parser.skip(1)
     assert parser.is_reusable()
+
+
+def test_a_stretch_of_chunks_is_short_where_they_are_dense_and_grows_again():
+    parser = ResponseParser()
+    parser.receive(CHUNKED + b"1\r\nx\r\n" * 3000 + (b"1000\r\n" + b"y" * 4096 + b"\r\n") * 20 + b"0\r\n\r\n")
+    parser.head("POST")
+    stretches = []
+    while not parser.complete:
+        stretches.append(parser.body())
+    assert sum(map(len, stretches)) > 3020
+    assert b"".join(b"".join(pieces) for pieces in stretches) == b"x" * 3000 + b"y" * 81_920
+    assert max(map(len, stretches)) < 100
+    assert max(sum(map(len, pieces)) for pieces in stretches[-5:]) > 8192

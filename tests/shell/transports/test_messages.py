@@ -7,6 +7,7 @@ from bodies import Body
 
 from mcp_auth_bridge.errors import LimitExceeded, TheirProtocolError
 from mcp_auth_bridge.relay.resumption import Resumption
+from mcp_auth_bridge.shell.time_slice import CREDIT
 from mcp_auth_bridge.shell.transports.messages import (
     Denied,
     EventReader,
@@ -87,3 +88,24 @@ def test_data_that_are_not_a_message_are_passed_over(beat):
 def test_an_event_that_exceeds_a_limit_ends_the_stream():
     with pytest.raises(LimitExceeded):
         messages_of(Body(b"data: " + b"[" * 10_000 + b"]" * 10_000 + b"\n\n"), Resumption())
+
+
+def test_events_that_are_here_need_no_wait_until_others_have_to_have_their_turn():
+    async def story():
+        reader = EventReader(Body(b"data: x\n\n" * 100), Resumption())
+        assert reader.at_hand() is None
+        assert await reader.next() is not None
+        at_a_stretch = 1
+        while reader.at_hand() is not None:
+            at_a_stretch += 1
+        assert at_a_stretch < CREDIT
+        turns = []
+        asyncio.get_running_loop().call_soon(turns.append, None)
+        assert await reader.next() is not None
+        assert turns
+        rest = 0
+        while (reader.at_hand() or await reader.next()) is not None:
+            rest += 1
+        assert at_a_stretch + 1 + rest == 100
+
+    asyncio.run(story())
