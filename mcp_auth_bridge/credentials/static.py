@@ -133,22 +133,28 @@ class _KnownFields:
     """The headers of fields whose values are at hand. They are made again only when a value has changed."""
 
     def __init__(self) -> None:
-        self._values: list[Secret | None] = []
+        self._fields: tuple[Field, ...] = ()
+        self._values: list[Secret] = []
         self._headers: Mapping[str, str] = {}
 
     def headers(self, fields: tuple[Field, ...]) -> Mapping[str, str] | None:
         """None if a value is not at hand, or is one that no header can carry: reading it raises the error."""
-        values = [field.value.at_hand() for field in fields]
-        if values == self._values:
-            return self._headers
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
+        if fields is not self._fields:
+            return self._made(fields)
+        for field, value in zip(fields, self._values, strict=True):
+            if field.value.at_hand() is not value:
+                return self._made(fields)
+        return self._headers
+
+    def _made(self, fields: tuple[Field, ...]) -> Mapping[str, str] | None:
+        values = [value for field in fields if (value := field.value.at_hand()) is not None]
+        if len(values) < len(fields):
             return None
         try:
-            headers = {field.name: field.text(value) for field, value in zip(fields, known, strict=True)}
+            headers = {field.name: field.text(value) for field, value in zip(fields, values, strict=True)}
         except BridgeError:
             return None
-        self._values, self._headers = values, headers
+        self._fields, self._values, self._headers = fields, values, headers
         return headers
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import ParamSpec, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost
 from mcp_auth_bridge.relay import replies
@@ -33,8 +33,6 @@ from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.shell.transports.swift import Swift
 
-_Event = ParamSpec("_Event")
-
 Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
 
@@ -56,42 +54,13 @@ class ClientWriter(Protocol):
 
     def put_soon(self, raw: bytes) -> None: ...
 
-    @property
-    def congested(self) -> bool: ...
+    def is_congested(self) -> bool: ...
 
     async def drained(self) -> None: ...
 
     def when_gone(self, tell: Callable[[], None]) -> None: ...
 
     def use_frames(self) -> None: ...
-
-
-class _Call:
-    """A call of `runner` under way, as its transport sees it (`transports/swift.py`)."""
-
-    __slots__ = ("_heartbeat", "_number", "_runner")
-
-    def __init__(self, runner: "RelayRunner", number: int, message: Message) -> None:
-        self._runner = runner
-        self._number = number
-        self._heartbeat = Heartbeat.of(message, asyncio.get_running_loop().time())
-
-    @property
-    def congested(self) -> bool:
-        return self._runner.congested
-
-    def alive(self) -> None:
-        if self._heartbeat.is_due(asyncio.get_running_loop().time()):
-            self._runner.call_lives(self._number)
-
-    def arrived(self, messages: list[Message]) -> None:
-        self._runner.call_answered(self._number, messages)
-
-    async def deliver(self, message: Message) -> None:
-        await self._runner.received(self._number, message)
-
-    def goes_on(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        return self._runner.start(self._number, work)
 
 
 class RelayRunner:
@@ -147,7 +116,7 @@ class RelayRunner:
         """
         lines = ClientLines(self._writer.use_frames)
         self._writer.when_gone(self._end)
-        client.attach(lambda chunk: self._read(client, lines.feed(chunk), client.resume if chunk else self._end))
+        client.attach(lambda chunk: self._read(client, lines.feed(chunk), None if chunk else self._end))
         try:
             await self._over
         finally:
@@ -160,76 +129,78 @@ class RelayRunner:
             self._call_over = asyncio.Event()
             await self._call_over.wait()
 
-    def _read(self, client: ClientReader, lines: Iterable[bytes | Malformed], proceed: Callable[[], None]) -> None:
-        """Take `lines`, then `proceed`. A client that does not read the bridge's answers to its lines has to wait.
+    def _read(
+        self, client: ClientReader, lines: Iterable[bytes | Malformed], proceed: Callable[[], None] | None
+    ) -> None:
+        """Take `lines`, then `proceed`, or read on if that is None.
 
-        The answers to its calls wait elsewhere: until the client reads them, its lines may end them.
+        A client that does not read the bridge's answers to its lines has to wait. The answers to its calls wait elsewhere: until the client reads them, its lines may end them.
         """
         unread = iter(lines)
         try:
             for line in unread:
-                if self._take(line) and self._writer.congested:
+                if self._take(line) and self._writer.is_congested():
                     client.pause()
                     self._spawn(self._read_when_drained(client, unread, proceed))
                     return
         except Exception as bug:  # noqa: BLE001 - `run` raises it
             self._fail(bug)
         else:
-            proceed()
+            if proceed is not None:
+                proceed()
 
     async def _read_when_drained(
-        self, client: ClientReader, lines: Iterator[bytes | Malformed], proceed: Callable[[], None]
+        self, client: ClientReader, lines: Iterator[bytes | Malformed], proceed: Callable[[], None] | None
     ) -> None:
         await self._let_client_read()
-        self._read(client, lines, proceed)
+        self._read(client, lines, proceed or client.resume)
 
     def _take(self, line: bytes | Malformed) -> bool:
         """Relay `line`. Returns whether that wrote something to the client."""
         try:
-            message = _parse(line)
+            if isinstance(line, Malformed):
+                raise line  # noqa: TRY301 - as `peek` would
+            message = peek(line)
         except Malformed as malformed:
             answer = replies.malformed(malformed)
         except Exception as bug:  # noqa: BLE001 - it costs this line, and the client is told
             error = terminal.report_fault(bug)
             answer = replies.malformed(Malformed(error.rpc_code, error.message))
         else:
-            return self._tell(self._relay.from_client, message)
+            return self._do_all(self._relay.from_client(message))
         self._write(answer)
         return True
 
-    def _tell(self, entry: Callable[_Event, Sequence[Action]], *args: _Event.args, **kwargs: _Event.kwargs) -> bool:
-        """Let the relay take an event at `entry`, and do what it asks for. Returns whether that wrote to the client.
+    def _do_all(self, actions: Sequence[Action]) -> bool:
+        """Do all `actions` of the relay, the writing last. Returns whether that wrote something to the client.
 
         Nothing here waits: while a line waits for the client other tasks run, and a later decision of the relay, a
-        hangup for example, must not overtake an earlier one.
+        hangup for example, must not overtake an earlier one. An exception costs one of the actions.
         """
-        return self._do_all(entry(*args, **kwargs))
-
-    def _do_all(self, actions: Sequence[Action]) -> bool:
-        """Do all `actions`, the writing last. An exception costs one of them."""
         messages: list[Message] = []
         for action in actions:
             try:
-                message = action.message if type(action) is ToClient else self._do(action)
+                if type(action) is ToClient:
+                    messages.append(action.message)
+                elif type(action) is ToServer:
+                    self._send(action.call, action.message, action.headers)
+                elif (message := self._do(action)) is not None:
+                    messages.append(message)
             except Exception as bug:  # noqa: BLE001 - its request is answered with the fault
                 error = terminal.report_fault(bug)
-                message = replies.protocol_error(action.request, error) if isinstance(action, Fail) else None
-            if message is not None:
-                messages.append(message)
+                if isinstance(action, Fail):
+                    messages.append(replies.protocol_error(action.request, error))
         for message in messages:
             self._write(message)
         return bool(messages)
 
     async def _wait_for_client(self) -> None:
         """Wait while too much waits for the client: so a slow client slows the server."""
-        if self._writer.congested:
+        if self._writer.is_congested():
             await self._let_client_read()
 
     def _do(self, action: Action) -> Message | None:
-        """Do `action`, which needs no waiting. Returns the message that has to be written to the client, if any."""
-        if type(action) is ToServer:  # nearly all of them
-            self._send(action.call, action.message, action.headers)
-            return None
+        """Do `action`, which is rare. Returns the message that has to be written to the client, if any."""
         match action:
             case Fail(request=request, error=error):
                 debug_log.event("relay.fails", method=request.method or "", **debug_log.failure(error))
@@ -249,7 +220,7 @@ class RelayRunner:
                 loop = asyncio.get_running_loop()
                 loop.call_soon(loop.call_soon, self._remember, method, result)
             case SignIn():
-                self.start(SIGN_IN, partial(self._sign_in, self._announce))
+                self.goes_on(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
@@ -282,45 +253,44 @@ class RelayRunner:
 
     def _send(self, number: int, message: Message, headers: Mapping[str, str]) -> None:
         """Send `message` as the call `number`, at once if possible, else in a task."""
-        call = _Call(self, number, message)
         try:
-            swift = self._remote.at_once(message, headers, call)
+            swift = self._remote.at_once(number, message, headers, self)
         except Exception as bug:  # noqa: BLE001 - it costs this call, whose end the relay has to hear of
-            self.start(number, partial(_fail, bug))
+            self.goes_on(number, partial(_fail, bug))
             return
         if swift is not None:
             self._calls[number] = swift
         else:
-            self.start(number, partial(self._remote.post, message, headers, call.deliver, call.alive))
+            alive = Heartbeat(message, partial(self.alive, number)).beat
+            self.goes_on(number, partial(self._remote.post, message, headers, partial(self.deliver, number), alive))
 
-    # The side of a call
+    # The side of a call (`transports/swift.py`)
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self) -> bool:
         """Whether the client has to read before it is given more."""
-        return self._writer.congested
+        return self._writer.is_congested()
 
-    def call_lives(self, call: int) -> None:
+    def alive(self, call: int) -> None:
         """Tell the relay of a sign of life."""
-        self._tell(self._relay.alive, call)
+        self._do_all(self._relay.alive(call))
 
-    def call_answered(self, call: int, messages: Iterable[Message]) -> None:
+    def arrived(self, call: int, messages: Iterable[Message]) -> None:
         """Relay all `messages` that came in return for `call`, and its end."""
         under_way = self._calls[call]
         for message in messages:
-            self._tell(self._relay.from_server, call, message)
+            self._do_all(self._relay.from_server(call, message))
             if self._calls.get(call) is not under_way:
                 return  # the relay has hung up
         del self._calls[call]
-        self._tell(self._relay.ended, call, None)
+        self._do_all(self._relay.ended(call, None))
         self._note_end()
 
-    async def received(self, call: int, message: Message) -> None:
+    async def deliver(self, call: int, message: Message) -> None:
         """Relay one `message` that came in return for `call`, or on the server's own stream."""
-        self._tell(self._relay.from_server, call, message)
+        self._do_all(self._relay.from_server(call, message))
         await self._wait_for_client()
 
-    def start(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    def goes_on(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do the `work` of `call` in a task."""
         task = self._calls[call] = self._spawn(self._until_ended(call, work))
         return task
@@ -342,20 +312,20 @@ class RelayRunner:
             line.fail(error)
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
-        self._tell(self._relay.ended, call, error)
+        self._do_all(self._relay.ended(call, error))
         await self._wait_for_client()
         self._note_end()
 
     def _announce(self, address: str) -> None:
-        self._tell(self._relay.from_server, SIGN_IN, announcement(address))
+        self._do_all(self._relay.from_server(SIGN_IN, announcement(address)))
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""
         try:
-            await self._remote.listen(headers, partial(self.received, STREAM))
+            await self._remote.listen(headers, partial(self.deliver, STREAM))
         except SessionLost as lost:
             self._calls.pop(STREAM, None)
-            self._tell(self._relay.ended, STREAM, lost)
+            self._do_all(self._relay.ended(STREAM, lost))
         except BridgeError:
             pass  # not offered, or not any more; the client hears of a failure when its next request meets it
         except Exception as bug:  # noqa: BLE001 - it costs this stream
@@ -373,7 +343,7 @@ class RelayRunner:
 
     def _wake(self, timer: str) -> None:
         del self._timers[timer]
-        self._tell(self._relay.woke, timer)
+        self._do_all(self._relay.woke(timer))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -406,9 +376,3 @@ def _log(action: Note | Report) -> None:
         terminal.say(action.text)
     else:
         terminal.report_error(action.error)
-
-
-def _parse(line: bytes | Malformed) -> Message:
-    if isinstance(line, Malformed):
-        raise line
-    return peek(line)

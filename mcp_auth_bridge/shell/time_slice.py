@@ -7,7 +7,9 @@ CREDIT = 100
 
 _DENSE = 32  # line ends in one piece of input; input with more is taken in portions
 _BYTES = 32  # bytes of short lines for a unit of work
-_PORTION = 2048  # bytes; as many line ends at most, each of them a microsecond or two
+
+PORTION = 2048
+"""Bytes that are taken at a stretch: as many line ends at most, each of them a microsecond or two."""
 
 
 class TimeSlice:
@@ -36,14 +38,14 @@ class TimeSlice:
 
 def portions(chunk: bytes) -> list[bytes]:
     """`chunk` in pieces each of which is little work for a parser of lines; whole if it has few lines."""
-    if len(chunk) <= _PORTION or not (_is_dense(chunk, b"\n") or _is_dense(chunk, b"\r")):
+    if len(chunk) <= PORTION or not (_is_dense(chunk, b"\n") or _is_dense(chunk, b"\r")):
         return [chunk]
-    return [chunk[at : at + _PORTION] for at in range(0, len(chunk), _PORTION)]
+    return [chunk[at : at + PORTION] for at in range(0, len(chunk), PORTION)]
 
 
 def work_units(portion: bytes) -> int:
     """The most units that a parser of lines needs for `portion`."""
-    return len(portion) // _BYTES if len(portion) <= _PORTION else 1  # a larger one has few lines
+    return len(portion) // _BYTES if len(portion) <= PORTION else 1  # a larger one has few lines
 
 
 def _is_dense(chunk: bytes, end: bytes) -> bool:

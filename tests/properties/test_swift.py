@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peers.scripted import CUT
@@ -9,6 +10,7 @@ from remoting import ANSWER, CALL, NOTE, OPENED
 from swift_calls import outcome
 
 from mcp_auth_bridge.relay.envelope import peek
+from mcp_auth_bridge.shell.transports import heartbeat
 
 ERROR = b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":"no"}}'
 MESSAGES = st.sampled_from(
@@ -32,6 +34,14 @@ MESSAGES = st.sampled_from(
         b"",
     ]
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def all_signs():
+    """Each sign of life is passed on."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(heartbeat, "PAUSE", 0.0)
+        yield
 
 
 @st.composite

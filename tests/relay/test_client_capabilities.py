@@ -137,3 +137,7 @@ def test_urls_go_to_clients_that_declared_the_url_mode(declared, takes):
 @pytest.mark.parametrize("meta", [{}, {"_meta": None}, {"_meta": {}}, {"_meta": {META: []}}])
 def test_a_request_that_declares_nothing_has_no_capabilities(meta):
     assert declared_in(message(request(1, **meta))) == {}
+
+
+def test_only_a_request_of_the_server_is_an_occasion():
+    assert introduced(INITIALIZE).relay.is_idle

@@ -163,3 +163,11 @@ def test_with_the_lists_the_client_hears_of_a_server_that_came_back():
     ((_, call, sent, _),) = play.woke("list again")
     told = play.server(call, answer(sent["id"], {"tools": [{"name": "add"}]}))
     assert told[1:] == [to_client(TOOLS_CHANGED), to_server(call + 1, listen())]
+
+
+def test_a_subscription_is_an_occasion_as_long_as_it_is_open(play):
+    assert play.relay.is_idle
+    play.client(listen())
+    assert not play.relay.is_idle
+    play.server(1, answer("l"))
+    assert play.relay.is_idle

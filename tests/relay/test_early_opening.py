@@ -237,3 +237,24 @@ def test_everything_else_passes(play):
     assert play.client(call) == [to_server(1, call)]
     assert play.server(1, answer(7)) == [to_client(answer(7))]
     assert play.woke("another") == []
+
+
+def test_it_has_nothing_to_do_once_the_opening_is_over(play):
+    assert play.relay.is_idle
+    play.client(OPENING)
+    assert not play.relay.is_idle
+    told_truth(play)
+    assert not play.relay.is_idle
+    play.ended(1)
+    assert play.relay.is_idle
+
+
+def test_a_list_that_relies_on_a_promise_is_an_occasion(play):
+    made_up(play)
+    told_truth(play)
+    play.ended(1)
+    assert play.relay.is_idle
+    play.client(request(1, "tools/list"))
+    assert not play.relay.is_idle
+    play.server(2, answer(1))
+    assert play.relay.is_idle

@@ -108,3 +108,20 @@ def test_the_name_of_the_tool_is_the_servers_short_one(server, name):
 @given(st.text(min_size=1).filter(lambda name: "://" not in name))
 def test_any_name_makes_a_name_that_fits_behind_a_clients_prefix(server):
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,30}", login_tool_name(server))
+
+
+def test_it_has_nothing_to_do_until_a_login_is_missing(play):
+    assert play.relay.is_idle
+    play.client(request(1))
+    play.ended(1, NO_LOGIN)
+    assert not play.relay.is_idle
+    play.client(request(2))
+    play.ended(2)
+    assert play.relay.is_idle
+
+
+def test_once_the_tool_was_listed_each_call_may_be_one_of_it(play):
+    listed(play)
+    play.client(request(3))
+    play.ended(2)
+    assert not play.relay.is_idle

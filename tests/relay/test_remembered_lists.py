@@ -460,3 +460,16 @@ def test_everything_else_passes(play):
     assert play.client(call) == [to_server(2, call)]
     assert play.ended(2, NO_LOGIN) == [fail(call, LoginRequired)]
     assert play.woke("another") == []
+
+
+def test_it_has_nothing_to_do_between_the_replies_that_it_looks_at():
+    play = Playbook(RememberedLists(Passthrough(), {}))
+    assert play.relay.is_idle
+    play.client(OPENING)
+    assert not play.relay.is_idle
+    play.server(1, answer("o", OPENED))
+    assert play.relay.is_idle
+    play.client(request(1, "tools/list"))
+    assert not play.relay.is_idle
+    play.server(2, answer(1, {"tools": []}))
+    assert play.relay.is_idle

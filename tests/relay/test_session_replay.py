@@ -164,3 +164,12 @@ def test_after_a_new_initialize_nothing_is_repeated(session):
 def test_a_cancellation_is_passed_on(session):
     session.play.client(subscribe(1, "a:1"))
     assert session.play.client(cancelled(1)) == [to_server(2, cancelled(1), **VERSION), ("hang up", 1)]
+
+
+def test_the_replies_to_repeated_requests_are_an_occasion(session):
+    session.say(level(1))
+    assert session.play.relay.is_idle
+    session.reopen()
+    assert not session.play.relay.is_idle
+    session.play.server(session.calls, answer(1))
+    assert not session.play.relay.is_idle

@@ -230,7 +230,7 @@ def test_a_result_is_remembered_when_the_client_has_it(story):
 
 
 def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(story, monkeypatch):
-    monkeypatch.setattr(heartbeat, "_PAUSE", 0.0)
+    monkeypatch.setattr(heartbeat, "PAUSE", 0.0)
 
     class Telling(Passthrough):
         @collected

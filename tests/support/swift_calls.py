@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 
 from peers.scripted import REQUEST, Scripted
 from remoting import CALL, connected, reply
@@ -9,6 +10,7 @@ from remoting import CALL, connected, reply
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.envelope import peek
 
+CALL_NUMBER = 7
 WARM = peek(b'{"jsonrpc":"2.0","id":"warm","method":"ping"}')
 WARMING = [REQUEST, reply(b"200 OK", body=b'{"jsonrpc":"2.0","id":"warm","result":{}}')]
 AWAY = [REQUEST, b"HTTP/1.1 405 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]
@@ -18,23 +20,23 @@ class Course:
     """What a relay sees of one call. `heard` are the raw messages, `over` is done at the end of the call."""
 
     def __init__(self, *, congested=False):
-        self.congested = congested
+        self.is_congested = lambda: congested
         self.heard = []
         self.signs = 0
         self.over = asyncio.get_running_loop().create_future()
         self.task = None
 
-    def alive(self):
+    def alive(self, call):
         self.signs += 1
 
-    def arrived(self, messages):
+    def arrived(self, call, messages):
         self.heard += [message.raw for message in messages]
         self.over.set_result(None)
 
-    async def deliver(self, message):
+    async def deliver(self, call, message):
         self.heard.append(message.raw)
 
-    def goes_on(self, work):
+    def goes_on(self, call, work):
         self.task = asyncio.ensure_future(self._until_over(work))
         return self.task
 
@@ -49,11 +51,11 @@ class Course:
 
 async def warmed(remote):
     """Leave a connection that is idle."""
-    await remote.remote.post(WARM, {}, Course().deliver)
+    await remote.remote.post(WARM, {}, partial(Course().deliver, CALL_NUMBER))
 
 
 def at_once(remote, course, message=CALL, headers=None):
-    return remote.remote.at_once(message, headers or {}, course)
+    return remote.remote.at_once(CALL_NUMBER, message, headers or {}, course)
 
 
 async def outcome(steps, message, *, swift):
@@ -67,7 +69,9 @@ async def outcome(steps, message, *, swift):
                 assert at_once(remote, course, message) is not None
                 await course.over
             else:
-                await remote.remote.post(message, {}, course.deliver, course.alive)
+                await remote.remote.post(
+                    message, {}, partial(course.deliver, CALL_NUMBER), partial(course.alive, CALL_NUMBER)
+                )
         except BridgeError as raised:
             words = re.sub(r":\d+", ":PORT", f"{raised.message} {raised.hint}")
             error = f"{type(raised).__name__}: {words}"

@@ -18,6 +18,8 @@ class LoggingCredentials:
         self._credentials = credentials
         self._at_hand = ready(credentials)
         self._last: str | None = None
+        # Headers at hand that do not differ from those before; None while none are known.
+        self._same: Mapping[str, str] | None = None
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         status = refused.status if refused else None
@@ -29,13 +31,17 @@ class LoggingCredentials:
         authorization = self._key(headers)
         if refused or authorization != self._last:
             debug_log.event("credentials", outcome=self._outcome(authorization), refused=status)
-        self._last = authorization
+        self._last, self._same = authorization, None
         return headers
 
     def at_hand(self, target: Target) -> Mapping[str, str] | None:
         """Headers other than the last ones take the way through `headers`, which logs the change."""
         headers = self._at_hand(target)
-        return headers if headers is not None and self._key(headers) == self._last else None
+        if headers is not None and headers is not self._same:
+            if self._key(headers) != self._last:
+                return None
+            self._same = headers
+        return headers
 
     @staticmethod
     def _key(headers: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work_units
+from mcp_auth_bridge.shell.time_slice import PORTION, TimeSlice, portions, work_units
 
 _CHUNK = 64 * 1024  # bytes; no more are read before they are taken
 _UNITS = 5  # units of work (`TimeSlice`) that a message costs, beyond those for finding its line
@@ -78,7 +78,10 @@ class Incoming:
             chunk = _read(self._fd)
             if not chunk:
                 self._loop.remove_reader(self._fd)  # for good
-            self._arrived(chunk)
+            if len(chunk) <= PORTION:
+                self._take(chunk)  # nearly all chunks
+            else:
+                self._arrived(chunk)
 
         self._proceed = partial(self._loop.add_reader, self._fd, read)
         self._proceed()

@@ -17,7 +17,7 @@ class StdoutWriter:
 
     `put` writes at once. `put_soon` is for a message that others may follow in this round of the loop: they are written
     together, because a system call costs as much as all the rest of a small message. A line that was begun is finished,
-    and memory is bounded by the callers: they await `drained` while the writer is `congested`.
+    and memory is bounded by the callers: they await `drained` while the writer `is_congested`.
     """
 
     def __init__(self, fd: int) -> None:
@@ -45,9 +45,8 @@ class StdoutWriter:
         # Whether the end of this round of the loop is awaited.
         self._gathering = False
 
-        # Set when there is no congestion, and waited for when there is.
-        self._drained = asyncio.Event()
-        self._drained.set()
+        # Set at the end of a congestion; None while nothing waits for that.
+        self._drained: asyncio.Event | None = None
 
         # The error with which the client went.
         self._gone: OSError | None = None
@@ -74,7 +73,8 @@ class StdoutWriter:
             self._begin(raw)
         if not self._blocked:
             self._flush()
-            self._raise_if_gone()
+            if self._gone:
+                self._raise_if_gone()
 
     def put_soon(self, raw: bytes) -> None:
         """As `put`, at the end of this round of the loop, together with the other messages until then."""
@@ -88,15 +88,15 @@ class StdoutWriter:
             self._gathering = True
             self._loop.call_soon(self._end_round)
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self) -> bool:
         """Whether so much waits for the client that no more should be put."""
         return self._waiting_size + self._begun_size > _GATHERED
 
     async def drained(self) -> None:
         """Wait until the writer is not congested. Raises `BrokenPipeError` when the client has closed its end."""
-        if self.congested:
-            self._drained.clear()
+        if self.is_congested():
+            if self._drained is None:
+                self._drained = asyncio.Event()
             await self._drained.wait()
         self._raise_if_gone()
 
@@ -105,7 +105,8 @@ class StdoutWriter:
             raise BrokenPipeError from self._gone
 
     def _queue(self, raw: bytes) -> None:
-        self._raise_if_gone()
+        if self._gone:
+            self._raise_if_gone()
         self._waiting.append(raw)
         self._waiting_size += len(raw)
 
@@ -137,8 +138,9 @@ class StdoutWriter:
                 self._begun.clear()
         except OSError as error:
             self._lose(error)
-        if not (self._drained.is_set() or self.congested):
+        if self._drained is not None and not self.is_congested():
             self._drained.set()
+            self._drained = None
 
     def _begin_waiting(self) -> None:
         while self._waiting and self._begun_size <= _GATHERED and len(self._begun) < MOST_PIECES - 1:
@@ -147,9 +149,9 @@ class StdoutWriter:
             self._begin(raw)
 
     def _begin(self, raw: bytes) -> None:
-        pieces = self._encode(raw)
-        self._begun += pieces
-        self._begun_size += sum(map(len, pieces))
+        for piece in self._encode(raw):
+            self._begun.append(piece)
+            self._begun_size += len(piece)
 
     def _lose(self, error: OSError) -> None:
         self._gone = error

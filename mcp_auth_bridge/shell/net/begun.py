@@ -20,31 +20,42 @@ class Begun:
     call `abort`.
     """
 
-    __slots__ = ("_body", "_connection", "_head", "_pool", "_prepared")
+    __slots__ = ("_body", "_connection", "_head", "_is_coded", "_pool", "_prepared")
 
     def __init__(self, pool: "Pool", prepared: PreparedHead, body: bytes, connection: Connection) -> None:
+        # Sent the request.
         self._pool = pool
+        # The head of the request.
         self._prepared = prepared
+        # Its body.
         self._body = body
+        # Where it was sent.
         self._connection = connection
+        # The head of the response, None until it has come.
         self._head: Head | None = None
+        # Whether its body has a content coding, which only `StreamedResponse` reads.
+        self._is_coded = False
 
-    @property
-    def head(self) -> Head | None:
+    def arrived_head(self) -> Head | None:
         """The head of the response, None until it has come."""
-        if self._head is None:
+        head = self._head
+        if head is None:
             try:
-                self._head = self._connection.arrived_head()
+                head = self._connection.arrived_head()
             except BridgeError as error:
                 self._connection.failure = error  # `resume` raises it
-            else:
-                if self._head is not None:
-                    self._pool.note_head(self._connection, self._head)
-        return self._head
+                return None
+            if head is not None:
+                self._head = head
+                self._is_coded = "content-encoding" in head.fields
+                self._pool.note_head(self._connection, head)
+        return head
 
     def whole_body(self) -> bytes | None:
         """The body, if it has come to its end, is small and has no content coding, else None."""
-        return self._connection.arrived_body() if self.head is not None and not self._is_coded else None
+        if (self._head is None and self.arrived_head() is None) or self._is_coded:
+            return None
+        return self._connection.arrived_body()
 
     @property
     def body_so_far(self) -> bytes:
@@ -58,11 +69,6 @@ class Begun:
     def waits(self) -> bool:
         """Whether the response may still be short and free of faults: its head, or its end, is to come soon."""
         return self._connection.is_promising and not self._is_coded
-
-    @property
-    def _is_coded(self) -> bool:
-        """Whether the body has a content coding, which only `StreamedResponse` reads."""
-        return self._head is not None and "content-encoding" in self._head.fields
 
     def release(self) -> None:
         """Give the connection back to the pool: the response was taken, or is of no interest."""

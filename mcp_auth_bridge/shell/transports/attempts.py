@@ -1,14 +1,13 @@
 """One attempt at a request: its head, its response's verdict, and what the response teaches for the next ones."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from typing import TypeAlias
 
-from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_semantics import EventStream, SingleMessage, Verdict, judge, request_headers
+from mcp_auth_bridge.relay.base import REQUEST, Message
+from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, SingleMessage, Verdict, judge, request_headers
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence_notice import announce_wait
-from mcp_auth_bridge.shell.net.begun import Begun
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.net.route import PreparedHead
@@ -18,9 +17,17 @@ from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Response
 from mcp_auth_bridge.urls import Url
 
 _PROVEN = 8  # sessions
+_ANSWERED = (SingleMessage, EventStream)
 
-_RequestLine: TypeAlias = tuple[str, Url]
-_Groups: TypeAlias = tuple[dict[str, str], dict[str, str], dict[str, str]]
+PLAIN: Mapping[tuple[int, tuple[str, ...] | None, bool], Verdict] = {
+    (200, ("application/json",), True): SingleMessage(),
+    (200, ("application/json; charset=utf-8",), True): SingleMessage(),
+    (200, ("text/event-stream",), True): EventStream(),
+    (202, None, False): Accepted(),
+}
+"""What `judge` says of nearly all responses, by status, `Content-Type`, and whether a reply is expected."""
+
+_Origins: TypeAlias = tuple[str, Url, HeaderFields, HeaderFields, HeaderFields]
 
 
 class Attempts:
@@ -36,7 +43,7 @@ class Attempts:
         # The cookies.
         self._jar = jar
         # The last head, and all that it was made of: nearly all requests of a session have the same one.
-        self._last: tuple[_RequestLine, _Groups, PreparedHead] | None = None
+        self._last: tuple[_Origins, PreparedHead] | None = None
         # The ids of the last sessions in which the server answered a request: a refusal may come late.
         self._proven_sessions: deque[str] = deque(maxlen=_PROVEN)
 
@@ -44,7 +51,7 @@ class Attempts:
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields
     ) -> StreamedResponse:
         """Send the request. Raises as `Pool.prepare` and `Pool.exchange`."""
-        prepared = self._prepared(verb, url, headers, credentials)
+        prepared = self.prepared(verb, url, headers, credentials)
         body = message.raw if message else b""
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
@@ -53,11 +60,15 @@ class Attempts:
             line.add(status=response.status)
         return response
 
-    def at_once(
-        self, url: Url, headers: HeaderFields, message: Message, credentials: HeaderFields, moved: Callable[[], None]
-    ) -> Begun | None:
-        """POST `message` as `Pool.at_once` does. Raises as `Pool.prepare`."""
-        return self._pool.at_once(self._prepared("POST", url, headers, credentials), message.raw, moved)
+    def prepared(self, verb: str, url: Url, headers: HeaderFields, credentials: HeaderFields) -> PreparedHead:
+        """The head of a request. Raises as `Pool.prepare`."""
+        cookies = self._jar.headers()
+        if self._last is not None and self._last[0] == (verb, url, headers, cookies, credentials):
+            return self._last[1]
+        self.sent |= credentials.keys()
+        prepared = self._pool.prepare(verb, url, request_headers(verb, headers, cookies, credentials))
+        self._last = (verb, url, dict(headers), cookies, dict(credentials)), prepared
+        return prepared
 
     def learn(self, url: Url, head: ResponseFields) -> None:
         """Keep the nonce and the cookies in the `head` of a response from `url`."""
@@ -72,26 +83,28 @@ class Attempts:
         self, headers: HeaderFields, message: Message | None, verdict: Verdict | None, under_way: Collection[Hashable]
     ) -> Asked:
         """The request that a response with this `verdict` answers. Notes that its session is known to the server."""
-        session_id = headers.get("mcp-session-id", "")
-        is_request = message is not None and message.kind is Kind.REQUEST
-        is_proven = session_id in self._proven_sessions
-        if session_id and not is_proven and is_request and isinstance(verdict, SingleMessage | EventStream):
-            self._proven_sessions.append(session_id)
-        return Asked(message, session_id, is_proven, under_way)
+        is_proven = self.note_session(headers, message, verdict)
+        return Asked(message, headers.get("mcp-session-id", ""), is_proven, under_way)
 
-    def _prepared(self, verb: str, url: Url, headers: HeaderFields, credentials: HeaderFields) -> PreparedHead:
-        line, groups = (verb, url), (headers, self._jar.headers(), credentials)
-        if self._last is not None and self._last[0] == line and self._last[1] == groups:
-            return self._last[2]
-        self.sent |= credentials.keys()
-        prepared = self._pool.prepare(verb, url, request_headers(verb, *groups))
-        self._last = line, (dict(headers), groups[1], dict(credentials)), prepared
-        return prepared
+    def note_session(self, headers: HeaderFields, message: Message | None, verdict: Verdict | None) -> bool:
+        """Note that the server knows the session of a request, if it answers so.
+
+        Returns whether that was known before.
+        """
+        session_id = headers.get("mcp-session-id", "")
+        if session_id in self._proven_sessions:
+            return True
+        is_request = message is not None and message.kind is REQUEST
+        if session_id and is_request and isinstance(verdict, _ANSWERED):
+            self._proven_sessions.append(session_id)
+        return False
 
 
 def verdict_on(status: int, head: ResponseFields, headers: HeaderFields, message: Message | None) -> Verdict:
     """The verdict on the response with this `head` to a request with `headers` and `message`."""
-    expects_reply = message is None or message.kind is Kind.REQUEST
+    expects_reply = message is None or message.kind is REQUEST
+    if (verdict := PLAIN.get((status, head.get("content-type"), expects_reply))) is not None:
+        return verdict  # nearly always
     return judge(status, head, expects_reply=expects_reply, in_session="mcp-session-id" in headers)
 
 

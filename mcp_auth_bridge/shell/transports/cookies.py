@@ -4,7 +4,7 @@ They are kept from the first lost session on, always, or never.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mcp_auth_bridge.errors import SessionLost
 from mcp_auth_bridge.http_syntax import is_token
@@ -26,6 +26,7 @@ class CookieJar:
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
+        self._header: Mapping[str, str] = {}
 
     def store(self, url: Url, fields: Iterable[str]) -> None:
         """Keep the `Set-Cookie` fields of a response from `url`; leave out malformed and oversized ones.
@@ -42,16 +43,16 @@ class CookieJar:
     def session_lost(self, error: SessionLost) -> None:
         """Learn from the loss of a session. Its `error` may get a hint."""
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> Mapping[str, str]:
         """The `Cookie` header for a request to the origin, {} while there are no cookies."""
-        text = "; ".join(f"{name}={value}" for name, value in self._values.items())
-        return {"cookie": text} if text else {}
+        return self._header
 
     def _keep(self, name: str, value: str) -> None:
         self._values.pop(name, None)
         if len(self._values) >= MOST_COOKIES:
             del self._values[next(iter(self._values))]  # the oldest
         self._values[name] = value
+        self._header = {"cookie": "; ".join(f"{name}={value}" for name, value in self._values.items())}
 
 
 class LearnedCookies(CookieJar):

@@ -1,28 +1,32 @@
 """The signs of life of a call, thinned out: a stream may bring thousands in a second, and deadlines are much longer."""
 
+import asyncio
 import math
-from typing import Self
+from collections.abc import Callable
 
-from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.base import REQUEST, Message
 
-_PAUSE = 0.1  # seconds; deadlines count in larger steps
+PAUSE = 0.1
+"""Seconds between two signs that are passed on; deadlines count in larger steps."""
+
+
+def first_due(message: Message, now: float) -> float:
+    """When a call that sends `message` at the time `now` passes on its first sign of life."""
+    # A request that was sent just now needs none: nearly all are answered before one is due.
+    return now + PAUSE if message.kind is REQUEST else -math.inf
 
 
 class Heartbeat:
-    """Thins out the signs of life of one call to one in a tenth of a second. None is due before the time `first`."""
+    """Thins out the signs of life of the call that sends `message` now. `tell` is called for those that are left."""
 
-    def __init__(self, first: float = -math.inf) -> None:
-        self._next = first
+    def __init__(self, message: Message, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._time = asyncio.get_running_loop().time
+        self._due = first_due(message, self._time())
 
-    @classmethod
-    def of(cls, message: Message, now: float) -> Self:
-        """The heartbeat of a call that sends `message` at the time `now`, in seconds of a monotonic clock."""
-        # A request that was sent just now needs no sign of life: nearly all are answered before one is due.
-        return cls(now + _PAUSE) if message.kind is Kind.REQUEST else cls()
-
-    def is_due(self, now: float) -> bool:
-        """`now` is in seconds of a monotonic clock."""
-        due = now >= self._next
-        if due:
-            self._next = now + _PAUSE
-        return due
+    def beat(self) -> None:
+        """The call has given a sign of life."""
+        now = self._time()
+        if now >= self._due:
+            self._due = now + PAUSE
+            self._tell()

@@ -48,14 +48,16 @@ class Remote:
         else:
             await (self._http_sse or self._streamable).post(message, headers, deliver, alive)
 
-    def at_once(self, message: Message, headers: Mapping[str, str], course: Course) -> Swift | None:
+    def at_once(self, call: int, message: Message, headers: Mapping[str, str], course: Course) -> Swift | None:
         """As `post`, if nothing has to be waited for; None if `post` has to send `message`.
+
+        `course` hears of it under the number `call`.
 
         The debug log and the notice of silence tell of waits in a task, so they need one.
         """
         if message.method == "initialize" or self._http_sse is not None or debug_log.on or silence_notice.is_enabled():
             return None
-        return self._streamable.at_once(message, headers, course)
+        return self._streamable.at_once(call, message, headers, course)
 
     async def listen(self, headers: Mapping[str, str], deliver: Deliver) -> None:
         """Deliver the messages that the server sends of its own accord, as long as it sends them.

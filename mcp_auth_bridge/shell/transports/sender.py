@@ -1,7 +1,7 @@
 """Sends requests to the MCP server: headers, credentials, the one retry after a 401, redirects within the origin."""
 
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target, ready
 from mcp_auth_bridge.errors import (
@@ -13,7 +13,7 @@ from mcp_auth_bridge.errors import (
     SessionLost,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.base import REQUEST, Message
 from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
 from mcp_auth_bridge.shell.console import debug_log
@@ -29,11 +29,8 @@ from mcp_auth_bridge.urls import Url
 _MOST_NONCES = 5
 
 
-class SentAtOnce(NamedTuple):
-    """A request that was sent without a wait, and the credentials in it."""
-
-    begun: Begun
-    credentials: HeaderFields
+SentAtOnce: TypeAlias = tuple[Begun, HeaderFields]
+"""A request that was sent without a wait, and the credentials in it."""
 
 
 class _Request(NamedTuple):
@@ -55,6 +52,8 @@ class Sender:
         self._credentials = credentials
         # Gives the same headers without a wait, if they are known.
         self._at_hand = ready(credentials)
+        # The request that these headers are for, but for a new nonce.
+        self._target = Target("POST", url)
         # The attempts, one after the other.
         self._attempts = Attempts(pool, jar)
         # The cookies.
@@ -80,7 +79,7 @@ class Sender:
         servers of an internal platform (tests/scenarios/internal_platform.py) send that with HTTP 200. Neither is an
         execution (RFC 9110 section 15.5.2), so no request is carried out twice.
         """
-        key = message.key if message.kind is Kind.REQUEST else None
+        key = message.key if message.kind is REQUEST else None
         if key is not None:
             self._under_way.add(key)
         try:
@@ -105,26 +104,30 @@ class Sender:
 
         `moved` is called as `Pool.at_once` says. The end is told to `over`, unless `post` goes on.
         """
-        credentials = self._at_hand(Target("POST", self.url, self._attempts.nonce))
+        if self._target.nonce != self._attempts.nonce:
+            self._target = Target("POST", self.url, self._attempts.nonce)
+        credentials = self._at_hand(self._target)
         if credentials is None or "dpop" in credentials:
             return None  # each proof is for one attempt
         try:
-            begun = self._attempts.at_once(self.url, headers, message, credentials, moved)
+            prepared = self._attempts.prepared("POST", self.url, headers, credentials)
         except BridgeError:
             return None  # `post` raises it
+        begun = self._pool.at_once(prepared, message.raw, moved)
         if begun is None:
             return None
-        if message.kind is Kind.REQUEST:
+        if message.kind is REQUEST:
             self._under_way.add(message.key)
-        return SentAtOnce(begun, credentials)
+        return begun, credentials
 
     def accepted(self, headers: HeaderFields, message: Message, head: ResponseFields, verdict: Verdict | None) -> None:
-        """The response to a `message` that was sent at once is a success with this `head`."""
+        """The response to a `message` that was sent at once is a success with this `head`. Nothing more is to come."""
         self._attempts.learn(self.url, head)
-        self._attempts.asked(headers, message, verdict, self._under_way)
+        self._attempts.note_session(headers, message, verdict)
+        self._under_way.discard(message.key)
 
     def over(self, message: Message) -> None:
-        """Nothing more is expected in return for a `message` that was sent at once."""
+        """Nothing more is wanted in return for a `message` that was sent at once."""
         self._under_way.discard(message.key)
 
     async def _send_until_accepted(
@@ -138,7 +141,8 @@ class Sender:
             if sent is None:
                 outcome = await self.present(verb, url, headers, message, refused)
             else:
-                outcome, sent = self._outcome(request, await sent.begun.resume(), sent.credentials), None
+                begun, credentials = sent
+                outcome, sent = self._outcome(request, await begun.resume(), credentials), None
             try:
                 target = outcome.redirect(verb, url)
                 refused = await outcome.refusal(reading) if target is None else None

@@ -42,9 +42,12 @@ class StreamableHttp:
     """The transport with at most one session. `sleep` waits for seconds."""
 
     def __init__(self, sender: Sender, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        self._sender = sender
+        # Sends the messages.
+        self.sender = sender
+        # Waits for seconds.
         self._sleep = sleep
-        self._session: dict[str, str] = {}  # as headers
+        # The session, as headers.
+        self._session: dict[str, str] = {}
 
     @property
     def in_session(self) -> bool:
@@ -53,15 +56,14 @@ class StreamableHttp:
 
     async def post(self, message: Message, headers: HeaderFields, deliver: Deliver, alive: Alive) -> None:
         """Send `message` once and `deliver` the messages of the response. `alive` is called as `Remote.post` says."""
-        reading = Reading(partial(self._read, message, headers, alive), deliver)
-        await self._sender.post(self._fields(headers), message, reading)
+        reading = Reading(partial(self.read, message, headers, alive), deliver)
+        await self.sender.post(self.fields(headers), message, reading)
 
-    def at_once(self, message: Message, headers: HeaderFields, course: Course) -> Swift | None:
+    def at_once(self, call: int, message: Message, headers: HeaderFields, course: Course) -> Swift | None:
         """As `post`, if nothing has to be waited for; None if `post` has to send the message."""
         if len(message.raw) > LARGEST_REQUEST:
             return None
-        read = partial(self._read, message, headers, course.alive)
-        swift = Swift(self._sender, message, self._fields(headers), course, read)
+        swift = Swift(self, call, message, headers, course)
         return swift if swift.send() else None
 
     async def open(
@@ -81,16 +83,17 @@ class StreamableHttp:
             if isinstance(outcome.verdict, Failure) and outcome.response.status in _OLDER:
                 refusal = await _refusal(outcome, outcome.verdict)
             else:
-                await self._read(initialize, headers, alive, outcome, hand_on)
+                await self.read(initialize, headers, alive, outcome, hand_on)
 
         # It has no session yet. A server of the modern era expects `Mcp-Method` of every POST.
-        await self._sender.post({**headers, **standard_headers(initialize)}, initialize, Reading(read, deliver))
+        await self.sender.post({**headers, **standard_headers(initialize)}, initialize, Reading(read, deliver))
         return refusal
 
-    def _fields(self, headers: HeaderFields) -> HeaderFields:
+    def fields(self, headers: HeaderFields) -> HeaderFields:
+        """The headers of a request but for cookies and credentials, if the relay has given `headers`."""
         return {**headers, **self._session} if _is_legacy(headers) else headers
 
-    async def _read(
+    async def read(
         self, message: Message, headers: HeaderFields, alive: Alive, outcome: SendOutcome, hand_on: Deliver
     ) -> None:
         """Hand on the messages of a response of any shape. Raises `Denied` if the first one refuses the credentials."""
@@ -124,7 +127,7 @@ class StreamableHttp:
         while True:
             opened = loop.time()
             try:
-                response = await self._sender.open_stream({**headers, **self._session, **place.headers})
+                response = await self.sender.open_stream({**headers, **self._session, **place.headers})
                 offered = True
                 debug_log.event("stream.listens", again=bool(place.last_id))
                 try:
@@ -152,7 +155,7 @@ class StreamableHttp:
         if self._session:
             session, self._session = self._session, {}
             with suppress(SessionLost):
-                await (await self._sender.send("DELETE", session)).aclose()
+                await (await self.sender.send("DELETE", session)).aclose()
             debug_log.event("session.closed")
 
     async def _until_answered(
@@ -199,7 +202,7 @@ class StreamableHttp:
             await self._sleep(place.pause(_random_fraction()))
             try:
                 with debug_log.timed("stream.resumed"):
-                    return await self._sender.open_stream({**headers, **self._session, **place.headers})
+                    return await self.sender.open_stream({**headers, **self._session, **place.headers})
             except BridgeError as error:
                 lost = OutcomeUnknown(f"the response broke off and cannot be resumed: {error.message}", _LOOK)
                 if not _may_succeed_later(error):

@@ -12,9 +12,10 @@ there. The property that shows this is in `tests/properties/test_swift.py`.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
-from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.base import REPLY, REQUEST, Message
 from mcp_auth_bridge.relay.http_semantics import (
     EventStream,
     Failure,
@@ -24,56 +25,86 @@ from mcp_auth_bridge.relay.http_semantics import (
     refusal_in_reply,
 )
 from mcp_auth_bridge.relay.sse import EventParser
+from mcp_auth_bridge.shell.net.begun import Begun
+from mcp_auth_bridge.shell.transports import heartbeat
+from mcp_auth_bridge.shell.transports.answers import Deliver
 from mcp_auth_bridge.shell.transports.attempts import verdict_on
 from mcp_auth_bridge.shell.transports.messages import LARGEST, messages_in, parsed
-from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, Reading, ResponseFields
-from mcp_auth_bridge.shell.transports.sender import Sender, SentAtOnce
+from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, Reading, ResponseFields, SendOutcome
+from mcp_auth_bridge.shell.transports.sender import Sender
 
 LARGEST_REQUEST = 64 * 1024
 """Bytes of a message that is sent at once: a larger one leaves in pieces, beside other work."""
 
 _LINES = 64  # line ends in a stream that is read without letting others have their turn
 _ERROR = b'"error"'
+_REFUSALS = (Unauthorized, Failure)
 _GO_ON: list[Message] = []
 """Stands for a response that is read elsewhere."""
 
 
 class Course(Protocol):
-    """A call as the relay sees it: what becomes of a message that was sent."""
+    """The calls as the relay sees them, each by its number: what becomes of the messages that were sent."""
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self) -> bool:
         """Whether the client has to read before it is given more."""
 
-    def alive(self) -> None:
+    def alive(self, call: int) -> None:
         """The server has given a sign of life."""
 
-    def arrived(self, messages: list[Message]) -> None:
+    def arrived(self, call: int, messages: list[Message]) -> None:
         """These messages came in return, and nothing more will: the call is over. Raises nothing."""
 
-    async def deliver(self, message: Message) -> None:
+    async def deliver(self, call: int, message: Message) -> None:
         """Take a message that came in return. Waits while the client has to read."""
 
-    def goes_on(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    def goes_on(self, call: int, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do `work`, which delivers the messages, in a task; its end is the end of the call."""
 
 
-class Swift:
-    """One POST. `fields` are its headers but for cookies and credentials; `read` reads a response of any shape."""
+class Transport(Protocol):
+    """The transport of a message, as far as a `Swift` needs it."""
 
-    def __init__(self, sender: Sender, message: Message, fields: HeaderFields, course: Course, read: Read) -> None:
-        # Sends the message, and goes on if its response is unusual.
-        self._sender = sender
+    @property
+    def sender(self) -> Sender:
+        """Sends the message, and goes on if its response is unusual."""
+
+    def fields(self, headers: HeaderFields) -> HeaderFields:
+        """The headers of a request but for cookies and credentials, if the relay has given `headers`."""
+
+    async def read(
+        self, message: Message, headers: HeaderFields, alive: Alive, outcome: SendOutcome, hand_on: Deliver
+    ) -> None:
+        """Read a response of any shape to `message`, which the relay sent with `headers`."""
+
+
+class Swift:
+    """One POST of `message` as the call of that number. `headers` are those of the relay."""
+
+    def __init__(
+        self, transport: Transport, call: int, message: Message, headers: HeaderFields, course: Course
+    ) -> None:
+        # Reads an unusual response.
+        self._transport = transport
+        # Sends the message.
+        self._sender = transport.sender
+        # The number of the call.
+        self._call = call
         # What is sent.
         self._message = message
-        # Its headers.
-        self._fields = fields
+        # The headers that the relay gave.
+        self._headers = headers
+        # Those that are sent.
+        self._fields = transport.fields(headers)
         # Gets what comes in return.
         self._course = course
-        # Reads an unusual response.
-        self._read = read
-        # The request and its response. Set by `send`.
-        self._sent: SentAtOnce
+        # The clock of the loop.
+        self._time = asyncio.get_running_loop().time
+        # When the next sign of life is due (`Heartbeat`).
+        self._due = heartbeat.first_due(message, self._time())
+        # The request, its response, and its credentials. Set by `send`.
+        self._begun: Begun
+        self._credentials: HeaderFields
         # The headers of the response.
         self._head: ResponseFields = {}
         # Its verdict, None before its head has come.
@@ -88,7 +119,7 @@ class Swift:
         sent = self._sender.at_once(self._fields, self._message, self._moved)
         if sent is None:
             return False
-        self._sent = sent
+        self._begun, self._credentials = sent
         return True
 
     def cancel(self) -> None:
@@ -111,61 +142,66 @@ class Swift:
 
     def _look(self) -> list[Message] | None:
         """All messages of the response; None if more is to come, `_GO_ON` if it is not for this class."""
-        begun = self._sent.begun
-        if (head := begun.head) is None:
+        begun = self._begun
+        if (head := begun.arrived_head()) is None:
             return None if begun.waits else _GO_ON
         if (verdict := self._verdict) is None:
             self._head = head.fields
             verdict = self._verdict = verdict_on(head.status, head.fields, self._fields, self._message)
-        if isinstance(verdict, Unauthorized | Failure):
+        if type(verdict) in _REFUSALS:
             return _GO_ON
-        self._course.alive()
+        self._alive()
         if self._is_over:
             return None  # that was the sign for the relay to hang up
         if (body := begun.whole_body()) is None:
             # Messages that have come do not wait for the end of their stream. One without a reply is not left open.
-            silent = isinstance(verdict, EventStream) and self._is_request and not begun.body_so_far
-            return None if begun.waits and (silent or isinstance(verdict, SingleMessage)) else _GO_ON
-        if self._course.congested or _ERROR in body or (isinstance(verdict, EventStream) and _is_dense(body)):
+            silent = type(verdict) is EventStream and self._message.kind is REQUEST and not begun.body_so_far
+            return None if begun.waits and (silent or type(verdict) is SingleMessage) else _GO_ON
+        if self._course.is_congested() or _ERROR in body or (type(verdict) is EventStream and _is_dense(body)):
             return _GO_ON
         return self._messages(body)
 
     def _messages(self, body: bytes) -> list[Message]:
         """The messages in the whole `body`; `_GO_ON` if one refuses the credentials, or if the reply is missing."""
-        match self._verdict:
-            case EventStream():
-                messages = _streamed(body)
-                first = messages[0].raw if messages and messages[0].kind is Kind.REPLY else b""
-                is_answered = not self._is_request or any(map(self._is_reply, messages))
-            case SingleMessage():
-                messages, first, is_answered = parsed(body), body, True
-            case _:
-                messages, first, is_answered = [], body, True
+        kind = type(self._verdict)
+        if kind is SingleMessage:
+            messages, first, is_answered = parsed(body), body, True
+        elif kind is EventStream:
+            messages = _streamed(body)
+            first = messages[0].raw if messages and messages[0].kind is REPLY else b""
+            is_answered = self._message.kind is not REQUEST or self._is_answered_by(messages)
+        else:
+            messages, first, is_answered = [], body, True
         return messages if is_answered and refusal_in_reply(first) is None else _GO_ON
 
-    @property
-    def _is_request(self) -> bool:
-        return self._message.kind is Kind.REQUEST
-
-    def _is_reply(self, message: Message) -> bool:
-        return message.kind is Kind.REPLY and message.key == self._message.key
+    def _is_answered_by(self, messages: list[Message]) -> bool:
+        key = self._message.key
+        for message in messages:  # noqa: SIM110 - a generator would cost more than the loop
+            if message.kind is REPLY and message.key == key:
+                return True
+        return False
 
     def _take(self, messages: list[Message]) -> None:
         self._is_over = True
         self._sender.accepted(self._fields, self._message, self._head, self._verdict)
-        self._sender.over(self._message)
-        self._sent.begun.release()  # before the messages are used, so that the next request can have the connection
-        self._course.arrived(messages)
+        self._begun.release()  # before the messages are used, so that the next request can have the connection
+        self._course.arrived(self._call, messages)
+
+    def _alive(self) -> None:
+        if (now := self._time()) >= self._due:
+            self._due = now + heartbeat.PAUSE
+            self._course.alive(self._call)
 
     def _go_on(self) -> None:
         self._is_over = True
-        self._course.goes_on(self._rest).add_done_callback(self._rest_is_over)
+        self._course.goes_on(self._call, self._rest).add_done_callback(self._rest_is_over)
 
     async def _rest(self) -> None:
         """What is left of the call, in the code for every response."""
         self._is_resumed = True
-        reading = Reading(self._read, self._course.deliver)
-        await self._sender.post(self._fields, self._message, reading, sent=self._sent)
+        read = partial(self._transport.read, self._message, self._headers, self._alive)
+        reading = Reading(read, partial(self._course.deliver, self._call))
+        await self._sender.post(self._fields, self._message, reading, sent=(self._begun, self._credentials))
 
     def _rest_is_over(self, _: asyncio.Task[None]) -> None:
         if not self._is_resumed:  # the task was cancelled before it began
@@ -174,7 +210,7 @@ class Swift:
     def _abandon(self) -> None:
         self._is_over = True
         self._sender.over(self._message)
-        self._sent.begun.abort()
+        self._begun.abort()
 
 
 def _is_dense(body: bytes) -> bool:

@@ -64,7 +64,7 @@ def test_a_client_that_does_not_read_does_not_block_the_loop_and_loses_nothing(k
         for number in range(50):
             (writer.put if number % 2 else writer.put_soon)(b"%d" % number)
         await turns()
-        assert writer.congested
+        assert writer.is_congested()
         waiting = [asyncio.ensure_future(writer.drained()) for _ in range(3)]
         await turns()
         waiting.pop().cancel()
@@ -72,7 +72,7 @@ def test_a_client_that_does_not_read_does_not_block_the_loop_and_loses_nothing(k
         lines = await gather_lines(reading, 51)
         await asyncio.gather(*waiting)
         assert lines == [BIG_LINE, *(b"%d\n" % number for number in range(50))]
-        assert not writer.congested
+        assert not writer.is_congested()
 
     asyncio.run(story())
     os.close(reading)
@@ -82,7 +82,7 @@ def test_a_client_that_does_not_read_does_not_block_the_loop_and_loses_nothing(k
 def test_a_client_that_reads_is_never_waited_for(pipe):
     async def story():
         writer = StdoutWriter(pipe[1])
-        assert not writer.congested
+        assert not writer.is_congested()
         await writer.drained()
         writer.put(b"{}")
         await writer.drained()
@@ -224,7 +224,7 @@ def test_a_client_that_has_gone_is_told_once_and_breaks_each_later_message(begun
         with pytest.raises(BrokenPipeError):
             await writer.drained()
         assert losses == ["gone"]
-        assert not writer.congested
+        assert not writer.is_congested()
 
     asyncio.run(story())
 

@@ -48,10 +48,10 @@ async def test_a_small_response_is_read_whole_and_frees_its_connection(answer):
         server.play([REQUEST, ok(), REQUEST, answer, REQUEST, ok(b"next")])
         await warmed(pool, server)
         sent = Sent(pool, server)
-        assert sent.begun.head is None
+        assert sent.begun.arrived_head() is None
         assert sent.begun.waits
         assert await sent.whole() == b"hello"
-        assert sent.begun.head.status == 200
+        assert sent.begun.arrived_head().status == 200
         assert sent.begun.body_so_far == b"hello"
         assert not sent.begun.waits
         sent.begun.release()
@@ -270,7 +270,7 @@ async def test_a_response_that_has_begun_in_time_has_no_deadline():
         server.play([REQUEST, ok(), REQUEST, ok(b"hello")[:-2], gate, b"lo"])
         await warmed(pool, server)
         sent = Sent(pool, server)
-        await sent.until(lambda begun: begun.head is not None)
+        await sent.until(lambda begun: begun.arrived_head() is not None)
         await asyncio.wait((asyncio.create_task(sent.stuck()),), timeout=0.25)
         assert sent.begun.waits
         gate.open.set()

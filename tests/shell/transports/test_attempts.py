@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.relay.http_semantics import Accepted, Failure, SingleMessage
+from mcp_auth_bridge.relay.http_semantics import Accepted, Failure, SingleMessage, judge
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.transports.attempts import Attempts, verdict_on
+from mcp_auth_bridge.shell.transports.attempts import PLAIN, Attempts, verdict_on
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -35,10 +35,6 @@ class Pool:
 
     status = 200
 
-    def at_once(self, prepared, body, moved):
-        self.sent.append((prepared, body))
-        return moved
-
 
 def attempted(attempts, headers=None, credentials=TOKEN, message=CALL):
     return asyncio.run(attempts.exchange("POST", URL, headers or {}, message, credentials))
@@ -48,8 +44,8 @@ def test_requests_with_the_same_headers_have_one_head():
     attempts = Attempts(pool := Pool(), CookieJar())
     attempted(attempts)
     attempted(attempts, message=TOLD)
-    assert attempts.at_once(URL, {}, CALL, dict(TOKEN), len) is len
-    assert pool.sent == [(1, CALL.raw), (1, TOLD.raw), (1, CALL.raw)]
+    assert attempts.prepared("POST", URL, {}, dict(TOKEN)) == 1
+    assert pool.sent == [(1, CALL.raw), (1, TOLD.raw)]
     assert pool.prepared[0][b"authorization"] == b"Bearer t1"
 
 
@@ -62,7 +58,7 @@ def test_other_headers_credentials_cookies_or_places_are_another_head():
     attempted(attempts, headers, {"x-key": "k"})
     attempts.learn(URL, {"set-cookie": ("a=b",)})
     attempted(attempts, headers, {"x-key": "k"})
-    attempts.at_once(URL.with_path("/other"), headers, CALL, {"x-key": "k"}, len)
+    asyncio.run(attempts.exchange("POST", URL.with_path("/other"), headers, CALL, {"x-key": "k"}))
     asyncio.run(attempts.exchange("GET", URL, headers, None, {}))
     assert [prepared for prepared, _ in pool.sent] == [1, 2, 3, 4, 5, 6]
     assert pool.prepared[3][b"cookie"] == b"a=b"
@@ -91,6 +87,14 @@ def test_a_session_is_proven_once_a_request_in_it_was_answered():
 )
 def test_the_verdict_depends_on_what_was_asked(message, status, verdict):
     assert isinstance(verdict_on(status, JSON, {}, message), verdict)
+
+
+@pytest.mark.parametrize("in_session", [True, False])
+@pytest.mark.parametrize(("status", "kinds", "expects_reply"), PLAIN)
+def test_the_verdicts_that_are_at_hand_are_those_of_the_rules(status, kinds, expects_reply, in_session):
+    headers = {} if kinds is None else {"content-type": kinds}
+    verdict = judge(status, headers, expects_reply=expects_reply, in_session=in_session)
+    assert verdict == PLAIN[status, kinds, expects_reply]
 
 
 @pytest.mark.parametrize(

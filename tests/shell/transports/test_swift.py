@@ -10,10 +10,19 @@ from swift_calls import WARMING, Course, at_once, warmed
 from mcp_auth_bridge.errors import CredentialRefused, OutcomeUnknown
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.shell.console import debug_log, silence_notice
+from mcp_auth_bridge.shell.transports import heartbeat
 from mcp_auth_bridge.shell.transports.swift import LARGEST_REQUEST
 
 JSON = reply(b"200 OK", body=ANSWER)
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def all_signs():
+    """Each sign of life is passed on."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(heartbeat, "PAUSE", 0.0)
+        yield
 
 
 @pytest.mark.parametrize(
@@ -65,6 +74,7 @@ async def test_an_answer_in_pieces_is_waited_for():
     [
         (STREAM + event(b"x") * 40 + event(ANSWER) + END, CALL, [ANSWER]),
         (STREAM + event(NOTE) + event(ANSWER), CALL, [NOTE, ANSWER]),
+        (STREAM + event(NOTE) + END, CALL, [NOTE]),
         (b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n", OPENED, []),
         (reply(b"200 OK", body=b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"}}'), CALL, None),
         (LENGTH % (b"application/json", 70_000) + ANSWER + b" " * (70_000 - len(ANSWER)), CALL, None),
@@ -149,8 +159,8 @@ async def test_a_task_that_is_cancelled_before_it_begins_ends_the_connection_too
         await warmed(remote)
 
         class Cancelled(Course):
-            def goes_on(self, work):
-                task = super().goes_on(work)
+            def goes_on(self, call, work):
+                task = super().goes_on(call, work)
                 task.cancel()
                 return task
 
@@ -166,7 +176,7 @@ async def test_a_relay_that_hangs_up_at_a_sign_of_life_gets_no_more():
         await warmed(remote)
 
         class HangsUp(Course):
-            def alive(self):
+            def alive(self, call):
                 self.swift.cancel()
 
         course = HangsUp()
