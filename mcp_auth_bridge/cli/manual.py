@@ -10,7 +10,7 @@ from mcp_auth_bridge.cli.parser import CommandParser, Formatter, LogFormat, Main
 _EPILOG = """\
 first steps:
   mcp-auth-bridge demo
-  mcp-auth-bridge login https://mcp.example.com/mcp
+  mcp-auth-bridge install kiro https://mcp.example.com/mcp
 
 exit codes:
    0 done

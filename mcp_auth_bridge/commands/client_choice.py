@@ -13,6 +13,8 @@ from mcp_auth_bridge.errors import ConfigError, printable, quoted
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.console.view import Table, Tone, words
 
+EVERY_NAME = f"choose one of {', '.join(TARGETS)}; another client takes the entry that login prints"
+
 
 def target_named(name: str) -> Target:
     """The client of that name. Raises `ConfigError`."""
@@ -21,7 +23,7 @@ def target_named(name: str) -> Target:
     meant = nearest(name.lower(), TARGETS)
     raise ConfigError(
         f"{quoted(name)} is not a client that the bridge knows{f'; did you mean {meant}?' if meant else ''}",
-        f"choose one of {', '.join(TARGETS)}; another client takes the entry that login prints",
+        EVERY_NAME,
     )
 
 

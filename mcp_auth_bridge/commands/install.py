@@ -19,13 +19,15 @@ from mcp_auth_bridge.app.this_system import this_system
 from mcp_auth_bridge.clients.client import System
 from mcp_auth_bridge.clients.entry_form import Scope, StartCommand, Target, hidden_variables
 from mcp_auth_bridge.commands import server_choice
-from mcp_auth_bridge.commands.client_choice import found_targets, listed, show_targets, shown, target_named
+from mcp_auth_bridge.commands.client_choice import EVERY_NAME, found_targets, listed, show_targets, shown, target_named
 from mcp_auth_bridge.commands.ready_server import make_ready
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, printable
 from mcp_auth_bridge.shell.console import activity, terminal
 from mcp_auth_bridge.shell.files.client_files import backup_of
 from mcp_auth_bridge.shell.files.receipts import Receipts
+
+_NONE_FOUND = "no client was found on this machine"
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -63,14 +65,18 @@ class PlannedChange(msgspec.Struct, frozen=True):
 
 
 async def show_clients(given: ListInput, context: Context) -> int:
-    """Print the clients that are found, or all that are known if none is."""
+    """Print the clients that are found, or the names of all that are known if none is."""
     system = this_system(context.environ)
     found = found_targets(system)
     if given.as_json:
         terminal.print_result(json.dumps([msgspec.to_builtins(each) for each in listed(found, system)], indent=2))
         return 0
-    terminal.say("these clients are on this machine; name one, or give --all:" if found else "no client was found")
-    show_targets(found, system)
+    if found:
+        terminal.say("these clients are on this machine; name one, or give --all:")
+        show_targets(found, system)
+    else:
+        terminal.say(_NONE_FOUND)
+        terminal.say(EVERY_NAME)
     return 0
 
 
@@ -79,7 +85,7 @@ async def run(given: Input, context: Context) -> int:
     system = this_system(context.environ)
     targets = [target_named(given.client)] if given.client is not None else found_targets(system)
     if not targets:
-        raise ConfigError("no client was found on this machine", "name one: mcp-auth-bridge install --help lists them")
+        raise ConfigError(_NONE_FOUND, EVERY_NAME)
     choice = given.server or await server_choice.choose_any_server(context)
     bridge = await find_bridge(choice, context)
     if not (given.dry_run or given.without_login):

@@ -34,6 +34,7 @@ def test_the_help_fits_80_columns(tmp_path, command):
     done = run(*command.split(), "--help", home=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+    assert "None" not in done.stdout
 
 
 def test_the_help_uses_a_wider_terminal(tmp_path):

@@ -61,6 +61,14 @@ def test_the_clients_on_this_machine_are_listed(home):
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["cursor", "claude-code"]
 
 
+@pytest.mark.parametrize("arguments", [(), ("--all", "acme")])
+def test_on_a_machine_without_a_client_every_name_is_listed(home, arguments):
+    done = home.run("install", *arguments)
+    assert done.returncode == (2 if arguments else 0)
+    assert "no client was found on this machine\n" in done.stderr
+    assert "choose one of kiro, claude-desktop, cursor" in done.stderr
+
+
 def test_the_clients_and_a_change_are_also_json(home):
     file = home.file(".cursor/mcp.json", '{"mcpServers": {}}')
     done = home.run("install", "--json")

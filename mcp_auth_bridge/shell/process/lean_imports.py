@@ -17,7 +17,8 @@ _ALL_LATER: _Known = {}
 
 _FOR_ARGPARSE: Mapping[str, _Known] = {
     # It would look for translations in files. There are none: Python brings none, and this program has none.
-    "gettext": {"gettext": str, "ngettext": lambda one, many, count: one if count == 1 else many},
+    # argparse also translates descriptions that are None, so each text stays as it is.
+    "gettext": {"gettext": lambda text: text, "ngettext": lambda one, many, count: one if count == 1 else many},
 }
 _FOR_ASYNCIO: Mapping[str, _Known] = {
     **dict.fromkeys(("inspect", "linecache", "locale", "textwrap", "asyncio.sslproto"), _ALL_LATER),
