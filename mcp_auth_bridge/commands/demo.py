@@ -11,6 +11,7 @@ import msgspec
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.process.invocation import adding_command
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -27,7 +28,7 @@ async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every co
             raise
         raise ConfigError(
             f"the demo needs the package {missing.name}, which is not installed",
-            "run: uv tool install 'mcp-auth-bridge[demo]'",
+            f"run: {adding_command('demo')}",
         ) from None
     await tell_story(terminal.print_result, unattended=given.unattended, now=time.time, entropy=os.urandom)
     return 0

@@ -5,6 +5,7 @@ import pytest
 
 from mcp_auth_bridge.commands import demo
 from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.shell.process.invocation import adding_command
 
 
 @pytest.mark.parametrize("package", ["mcp", "uvicorn"])
@@ -17,4 +18,4 @@ def test_without_its_extra_the_demo_names_what_to_install(monkeypatch, package):
     with pytest.raises(ConfigError) as caught:
         asyncio.run(demo.run(demo.Input(unattended=True), context=None))
     assert package in caught.value.message
-    assert "mcp-auth-bridge[demo]" in caught.value.hint
+    assert caught.value.hint == f"run: {adding_command('demo')}"

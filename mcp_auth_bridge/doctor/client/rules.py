@@ -56,7 +56,7 @@ CLIENT = (
         (Symptom.ENTRY_SLOW,),
         Blame.YOU,
         "the entry for {server} in {client} may download the bridge at each start, and was not ready after {seconds} s",
-        "run: uv tool install mcp-auth-bridge, and in {file}, write the full path of the program as the command",
+        "install the bridge from a clone (uv tool install .), and in {file}, write its full path as the command",
     ),
     Rule(
         (Symptom.ENTRY_DISABLED,),

@@ -139,5 +139,5 @@ def _late(tried: Tried, trial: Trial) -> Iterator[Problem]:
         yield Problem(Outcome.WARN, says, f"set a longer time limit for this server in {client.name}")
         return
     slow = sign(Symptom.ENTRY_SLOW, client=client.name, file=file, seconds=f"{seconds:.1f}")
-    hint = f"install the bridge (uv tool install mcp-auth-bridge), and write its full path in {file}"
+    hint = f"install the bridge from a clone (uv tool install .), and write its full path in {file}"
     yield Problem(Outcome.WARN, says, hint, slow)

@@ -129,9 +129,11 @@ class RedisServer:
         try:
             from redis import exceptions
         except ImportError:
+            from mcp_auth_bridge.shell.process.invocation import adding_command  # only for the hint
+
             raise ConfigError(
                 'kind = "redis" under [store] in config.toml needs a package that is not installed',
-                "run: uv tool install 'mcp-auth-bridge[redis]'",
+                f"run: {adding_command('redis')}",
             ) from None
         try:
             yield

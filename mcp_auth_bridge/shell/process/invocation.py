@@ -42,6 +42,22 @@ def removal_command() -> str:
     return shlex.join([sys.executable, "-m", "pip", "uninstall", _NAME])
 
 
+def adding_command(extra: str) -> str:
+    """The command that adds the packages of the `extra` of pyproject.toml to the environment of this program.
+
+    It names the packages, not the extra: where this program came from, a clone or a wheel, is not known any more.
+    """
+    from importlib.metadata import requires  # only for a hint
+
+    parts = (line.partition(";") for line in requires(_NAME) or ())
+    packages = [package.strip() for package, _, marker in parts if f"extra == '{extra}'" in marker.replace('"', "'")]
+    if (Path(sys.prefix) / "pipx_metadata.json").exists():
+        return shlex.join(["pipx", "inject", _NAME, *packages])
+    if find_spec("pip") is None:
+        return shlex.join(["uv", "pip", "install", "--python", sys.executable, *packages])
+    return shlex.join([sys.executable, "-m", "pip", "install", *packages])
+
+
 def _uvx() -> str:
     beside = Path(os.environ.get("UV", "uv")).with_name("uvx")
     return (beside.is_absolute() and shutil.which(str(beside))) or shutil.which("uvx") or "uvx"

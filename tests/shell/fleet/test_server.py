@@ -12,6 +12,7 @@ from redis_fleet import Redis, forget_the_rest, needs_redis
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.fleet import server as server_module
+from mcp_auth_bridge.shell.process.invocation import adding_command
 from mcp_auth_bridge.stores.redis import ServerLost
 
 pytestmark = needs_redis
@@ -182,7 +183,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(redis, mon
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ConfigError, match="not installed") as caught:
         ping(redis.connection())
-    assert "mcp-auth-bridge[redis]" in caught.value.hint
+    assert caught.value.hint == f"run: {adding_command('redis')}"
 
 
 def test_the_fields_of_a_hash_are_read_and_the_server_is_named_by_its_place(redis, prefix):

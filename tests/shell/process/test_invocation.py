@@ -1,11 +1,12 @@
 """The command that an IDE's entry names to start the program again."""
 
+import shlex
 import sys
 
 import pytest
 
 from mcp_auth_bridge.shell.process import invocation as invocation_module
-from mcp_auth_bridge.shell.process.invocation import invocation, removal_command
+from mcp_auth_bridge.shell.process.invocation import adding_command, invocation, removal_command
 
 
 @pytest.fixture
@@ -82,3 +83,24 @@ def test_an_environment_of_ones_own_is_named_with_the_pip_that_it_has(monkeypatc
     assert removal_command() == "'/home/u/my venv/bin/python' -m pip uninstall mcp-auth-bridge"
     monkeypatch.setattr(invocation_module, "find_spec", lambda name: None)
     assert removal_command() == "uv pip uninstall --python '/home/u/my venv/bin/python' mcp-auth-bridge"
+
+
+@pytest.mark.parametrize(
+    ("pip", "installer"),
+    [
+        ("pip", "'/home/u/my venv/bin/python' -m pip install"),
+        (None, "uv pip install --python '/home/u/my venv/bin/python'"),
+    ],
+)
+def test_the_packages_of_an_extra_are_added_to_the_programs_own_environment(monkeypatch, tmp_path, pip, installer):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "/home/u/my venv/bin/python")
+    monkeypatch.setattr(invocation_module, "find_spec", lambda name: pip)
+    assert adding_command("redis") == f"{installer} 'redis<9,>=8'"
+    assert [word.partition("<")[0] for word in shlex.split(adding_command("demo"))[-2:]] == ["mcp", "uvicorn"]
+
+
+def test_pipx_adds_the_packages_of_an_extra_itself(monkeypatch, tmp_path):
+    (tmp_path / "pipx_metadata.json").touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert adding_command("redis") == "pipx inject mcp-auth-bridge 'redis<9,>=8'"
