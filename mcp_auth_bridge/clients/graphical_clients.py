@@ -26,7 +26,7 @@ KIRO = Client(
     ),
     Launch.DESKTOP,  # Kiro #1850, #2028: `spawn uvx ENOENT` when started from the dock
     (Expansion.BRACES,),  # only names that the user has approved ("Mcp Approved Env Vars")
-    "save the file, and Kiro connects again",
+    "save the file in Kiro, and it connects again",
     "Kiro",
     patience=60.0,  # Kiro #2566, #11465
 )
@@ -99,7 +99,7 @@ ZED = Client(
     ),
     Launch.SHELL,
     (),
-    "save the file, and Zed starts the server again",
+    "save the file in Zed, and it starts the server again",
     "Zed",
     patience=60.0,
 )

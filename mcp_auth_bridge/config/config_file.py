@@ -126,7 +126,7 @@ class Config(msgspec.Struct, frozen=True):
         if meant := nearest(target, names) or with_scheme(target):
             return f"did you mean {meant}?"
         if not names:
-            return "give the URL of the server, which starts with https://"
+            return "give the URL, which starts with https://, or first run: mcp-auth-bridge add NAME URL"
         return f"name one of the servers there: {', '.join(names)}; or give a URL, which starts with https://"
 
     def _check_variant(self, target: str) -> None:

@@ -25,7 +25,11 @@ PATIENCE = 20.0  # seconds that the MCP client waits for one reply
 # -P: a file called mcp.py in the current folder must not be imported in place of the SDK.
 _PYTHON = (sys.executable, "-P", "-m")
 _FAREWELL = """
-Your own server, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.json (Claude Desktop):
+Your own server, with one command that logs in and writes the entry:
+
+mcp-auth-bridge install kiro https://your.server/mcp
+
+Or by hand, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.json (Claude Desktop):
 
 {{"mcpServers": {{"my-server": {{
   "command": {command},

@@ -126,7 +126,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
     assert raised.value.hint == "did you mean acme?"
     with pytest.raises(ConfigError) as raised:
         Config(PATH).profile("suite")
-    assert raised.value.hint == "give the URL of the server, which starts with https://"
+    assert raised.value.hint == "give the URL, which starts with https://, or first run: mcp-auth-bridge add NAME URL"
 
 
 @pytest.mark.parametrize(
