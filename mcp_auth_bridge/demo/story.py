@@ -27,7 +27,7 @@ _PYTHON = (sys.executable, "-P", "-m")
 _FAREWELL = """
 Your own server, with one command that logs in and writes the entry:
 
-mcp-auth-bridge install kiro https://your.server/mcp
+{program} install kiro https://your.server/mcp
 
 Or by hand, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.json (Claude Desktop):
 
@@ -36,7 +36,7 @@ Or by hand, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.json (C
   "args": {arguments}
 }}}}}}
 
-and once, in a terminal: mcp-auth-bridge login https://your.server/mcp"""
+and once, in a terminal: {program} login https://your.server/mcp"""
 
 
 async def tell_story(
@@ -62,7 +62,8 @@ async def tell_story(
     tell_step("Both servers are down and the folder is gone: nothing of the demo is left.")
     command, *words = invocation()
     arguments = json.dumps([*words, "run", "https://your.server/mcp"])
-    say(_FAREWELL.format(command=json.dumps(command), arguments=arguments))
+    program = shlex.join([command, *words])  # the demo often runs before the command is on PATH
+    say(_FAREWELL.format(program=program, command=json.dumps(command), arguments=arguments))
 
 
 def _make_home(folder: Path, resource: str) -> dict[str, str]:

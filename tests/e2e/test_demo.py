@@ -49,9 +49,9 @@ def test_the_demo_succeeds_and_tells_the_story(finished):
         "sees: add, time_left, whoami.",
         "add(19, 23) and got 42",
         "refreshed without a browser (1 token request)",
-        "mcp-auth-bridge install kiro https://your.server/mcp",
+        " install kiro https://your.server/mcp",
         '"args": ["run", "https://your.server/mcp"]',
-        "mcp-auth-bridge login https://your.server/mcp",
+        " login https://your.server/mcp",
     ):
         assert sentence in said
 
