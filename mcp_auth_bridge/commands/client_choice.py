@@ -9,17 +9,23 @@ from mcp_auth_bridge.clients.client import System, locate
 from mcp_auth_bridge.clients.entry_form import Scope, Target
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.config.suggestion import nearest
-from mcp_auth_bridge.errors import ConfigError, printable, quoted
+from mcp_auth_bridge.errors import ConfigError, copyable_url, printable, quoted
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.console.view import Table, Tone, words
 
 EVERY_NAME = f"choose one of {', '.join(TARGETS)}; another client takes the entry that login prints"
 
 
-def target_named(name: str) -> Target:
-    """The client of that name. Raises `ConfigError`."""
+def target_named(name: str, command: str) -> Target:
+    """The client of that name, for the bridge's `command`. Raises `ConfigError`."""
     if (target := TARGETS.get(name.lower())) is not None:
         return target
+    if "://" in name:
+        example = f"mcp-auth-bridge {command} kiro {copyable_url(name)}"
+        raise ConfigError(
+            f"{quoted(name)} is a server, and the name of a client comes before it",
+            f"for example: {example}; or {EVERY_NAME}",
+        )
     meant = nearest(name.lower(), TARGETS)
     raise ConfigError(
         f"{quoted(name)} is not a client that the bridge knows{f'; did you mean {meant}?' if meant else ''}",

@@ -83,7 +83,7 @@ async def show_clients(given: ListInput, context: Context) -> int:
 async def run(given: Input, context: Context) -> int:
     """Returns the exit code of the first failure, 0 if there was none."""
     system = this_system(context.environ)
-    targets = [target_named(given.client)] if given.client is not None else found_targets(system)
+    targets = [target_named(given.client, "install")] if given.client is not None else found_targets(system)
     if not targets:
         raise ConfigError(_NONE_FOUND, EVERY_NAME)
     choice = given.server or await server_choice.choose_any_server(context)

@@ -125,7 +125,7 @@ def _report(error: BridgeError, given: Input) -> None:
 def _find(given: Input, context: Context) -> list[_Old]:
     """The entries of other bridges. A file that cannot be read is reported, and has none."""
     system = this_system(context.environ)
-    targets = [target_named(given.client)] if given.client is not None else [*TARGETS.values()]
+    targets = [target_named(given.client, "install")] if given.client is not None else [*TARGETS.values()]
     found: dict[tuple[Path, str], _Old] = {}
     for target in targets:
         paths = {path for path in paths_of(target, given.scope, system) if path.exists()}

@@ -44,7 +44,7 @@ def _staying(profile: Profile, context: Context) -> list[str]:
     lines = []
     if isinstance(profile.auth, LoginSettings):
         command = Bridge(profile, context).command("logout")
-        lines.append(f"a login to it stays in the store; to end it, run: {command}")
+        lines.append(f"a login to it, if there is one, stays in the store; to end it, run: {command}")
     used = {
         entry for other in context.config.profiles.values() if other.name != profile.name for entry in _entries(other)
     }

@@ -30,7 +30,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, context: Context) -> int:
     """Returns the exit code of the first failure, 0 if there was none."""
-    targets = [target_named(given.client)] if given.client is not None else [*TARGETS.values()]
+    targets = [target_named(given.client, "uninstall")] if given.client is not None else [*TARGETS.values()]
     count, errors = remove_entries(given, targets, context)
     if not (count or errors):
         terminal.say("there is no entry of the bridge to remove")

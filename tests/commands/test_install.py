@@ -82,6 +82,15 @@ def test_the_clients_and_a_change_are_also_json(home):
     assert (change["changes"], change["diff"]) == (False, "")
 
 
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+@pytest.mark.parametrize("more", [(), ("kiro",)])
+def test_a_url_in_the_place_of_the_client_is_refused_with_the_right_order(home, command, more):
+    done = home.run(command, "https://mcp.acme.example/mcp", *more)
+    assert done.returncode == 2
+    assert "“https://mcp.acme.example/mcp” is a server, and the name of a client comes before it\n" in done.stderr
+    assert f"hint: for example: mcp-auth-bridge {command} kiro https://mcp.acme.example/mcp; or choose" in done.stderr
+
+
 def test_an_unknown_client_is_refused_with_the_nearest_name(home):
     done = home.run("install", "cursur", "acme")
     assert done.returncode == 2

@@ -22,7 +22,7 @@ def test_the_table_goes_and_everything_else_stays(config):
     assert config.text == OTHERS
     assert said == [
         f"acme is no longer in {config.file}",
-        "a login to it stays in the store; to end it, run: mcp-auth-bridge logout acme",
+        "a login to it, if there is one, stays in the store; to end it, run: mcp-auth-bridge logout acme",
     ]
 
 
