@@ -1,7 +1,9 @@
 """An entry of the bridge written into the file of a client, or taken out of it, with a receipt."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from mcp_auth_bridge.app.client_entries import ByHand, Change, Found, TargetFile
 from mcp_auth_bridge.clients.editing import NOTHING_ELSE, remove_value
@@ -11,10 +13,15 @@ from mcp_auth_bridge.shell.files.client_files import delete_file, drop_backup, r
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.files.receipts import Receipt, Receipts
-from mcp_auth_bridge.shell.files.user_file import replace_user_file
+from mcp_auth_bridge.shell.files.user_file import ChangedMeanwhile, replace_user_file
 
 _MODES = {Scope.USER: 0o600, Scope.WORKSPACE: 0o644}
 """The permissions of a new file: clients write secrets into the user's own, and a project's is for its repository."""
+
+
+_ATTEMPTS = 10  # Claude Code replaces its file now and then while it runs
+
+_T = TypeVar("_T")
 
 
 def changing(paths: Paths) -> AbstractContextManager[None]:
@@ -25,11 +32,21 @@ def changing(paths: Paths) -> AbstractContextManager[None]:
     return Locks(paths.locks).mutex("the files of the clients")
 
 
+def persisting(edit: Callable[[], _T]) -> _T:
+    """The result of `edit`, which reads a file and replaces it, begun anew while another program changes the file."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(ChangedMeanwhile):
+            return edit()
+    return edit()
+
+
 def carry_out(change: Change, scope: Scope, receipts: Receipts) -> None:
-    """Write `change`. Raises `ByHand` if the file may not be written, or has changed in the meantime."""
+    """Write `change`. Raises `ByHand` if the file may not be written, `ChangedMeanwhile` if it has changed."""
     content = change.at.content
     try:
         folders = write_file(content, change.edited.text, _MODES[scope])
+    except ChangedMeanwhile:
+        raise
     except ConfigError as error:
         raise ByHand(error.message, error.hint, change.snippet) from None
     made = tuple(map(str, folders))
@@ -41,7 +58,7 @@ def carry_out(change: Change, scope: Scope, receipts: Receipts) -> None:
 def take_out(found: Found, at: TargetFile, receipts: Receipts) -> None:
     """Remove the entry `found`, and all that was made for it alone.
 
-    Raises `ConfigError`; then the file is as it was.
+    Raises `ConfigError`, such as `ChangedMeanwhile`; then the file is as it was.
     """
     content = at.content
     receipt = receipts.find(content.path, found.place)

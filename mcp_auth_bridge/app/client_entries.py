@@ -75,6 +75,8 @@ class Change(msgspec.Struct, frozen=True):
 
 def find_file(target: Target, scope: Scope, system: System) -> TargetFile:
     """The file of `target` for `scope` that exists, else the one to make. Raises `ConfigError`."""
+    if not system.home:
+        raise ConfigError("the variable HOME is not the full path of a folder", "set it to your home folder")
     if scope is Scope.WORKSPACE and system.workspace == system.home:
         raise ConfigError("this is your home folder, not that of a project", "leave --workspace out")
     places = [(file, Path(path)) for file in target.files(scope) for path in locate(file, system)]

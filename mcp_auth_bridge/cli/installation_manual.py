@@ -21,7 +21,9 @@ this machine are listed."""
     parser.add_argument("--workspace", action="store_true", help="only in the project in this folder")
     parser.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     parser.add_argument(
-        "--json", action="store_true", help="for programs: print the clients, or with --dry-run the changes, as JSON"
+        "--json",
+        action="store_true",
+        help="for programs: print the clients, with --dry-run the changes, or with --migrate the entries, as JSON",
     )
     parser.add_argument("--replace", action="store_true", help="replace another server that has the same name there")
     parser.add_argument(

@@ -21,12 +21,10 @@ def _install(arguments: argparse.Namespace, server: "ServerChoice | None") -> "S
     from mcp_auth_bridge.commands import install
     from mcp_auth_bridge.config.profile import ServerChoice
 
-    if arguments.json and (
-        arguments.migrate or not (arguments.dry_run or (not arguments.all and arguments.client is None))
-    ):
-        raise ConfigError("--json goes with --dry-run, or with the list of clients", "leave it out")
     if arguments.migrate:
         return _migrate(arguments)
+    if arguments.json and not (arguments.dry_run or (not arguments.all and arguments.client is None)):
+        raise ConfigError("--json goes with --dry-run, --migrate, or the list of clients", "leave it out")
     _check_client(arguments)
     if arguments.client is None and not arguments.all:
         return lambda context: install.show_clients(install.ListInput(arguments.json), context)
@@ -51,7 +49,7 @@ def _migrate(arguments: argparse.Namespace) -> "Story":
     if arguments.server is not None:
         raise ConfigError("--migrate converts all entries of a client", "leave the server out")
     scope = Scope.WORKSPACE if arguments.workspace else Scope.USER
-    given = migrate.Input(arguments.client, scope, dry_run=arguments.dry_run)
+    given = migrate.Input(arguments.client, scope, dry_run=arguments.dry_run, as_json=arguments.json)
     return lambda context: migrate.run(given, context)
 
 

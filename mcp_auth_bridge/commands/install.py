@@ -5,12 +5,11 @@ It logs in first, so that the client's first session begins with tools. Then it 
 
 import difflib
 import json
-from contextlib import nullcontext
 
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.client_changes import carry_out, changing
+from mcp_auth_bridge.app.client_changes import carry_out, changing, persisting
 from mcp_auth_bridge.app.client_entries import ByHand, Change, Clash, find_file, plan_entry
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.ide_entry import entry_key
@@ -104,16 +103,18 @@ def _install(  # noqa: PLR0913, PLR0917 - what the stories of all clients share
     Returns the error that it has reported, if any.
     """
     start = start_command(bridge)
+
+    def plan() -> Change:
+        return plan_entry(find_file(target, given.scope, system), entry_key(bridge), start, given.clash)
+
     try:
-        with nullcontext() if given.dry_run else changing(context.paths):
-            change = plan_entry(find_file(target, given.scope, system), entry_key(bridge), start, given.clash)
-            if not given.dry_run:
-                _carry_out(change, given.scope, context)
         if given.as_json:
-            planned.append(_planned(change))
+            planned.append(_planned(plan()))
         elif given.dry_run:
-            _show_difference(change)
+            _show_difference(plan())
         else:
+            with changing(context.paths):
+                change = persisting(lambda: _carry_out(plan(), given.scope, context))
             _warn_of_variables(change, start, system)
             _warn_of_spaces(change, start)
     except BridgeError as error:
@@ -124,18 +125,19 @@ def _install(  # noqa: PLR0913, PLR0917 - what the stories of all clients share
     return None
 
 
-def _carry_out(change: Change, scope: Scope, context: Context) -> None:
-    """Write the change, and say what has changed and what the client still wants."""
+def _carry_out(change: Change, scope: Scope, context: Context) -> Change:
+    """Write the change, say what has changed and what the client still wants, and return the change."""
     target, content = change.at.target, change.at.content
     name, path = target.client.name, content.path
     if not change.is_needed:
         terminal.say(f"{name}: already there, as {printable(change.place[-1])} in {shown(path)}")
-        return
+        return change
     carry_out(change, scope, Receipts(context.paths.memory))
     terminal.say(f"{name}: wrote {printable(change.place[-1])} into {shown(path)}")
     if (backup := backup_of(content)).exists():
         terminal.say(f"  the file as it was: {shown(backup)}")
     terminal.say(f"  next: {target.next_step(scope)}")
+    return change
 
 
 def _show_difference(change: Change) -> None:

@@ -4,12 +4,13 @@ Each becomes a server in `config.toml` and an entry for it, under the same name.
 is, and a sentence says why.
 """
 
+import json
 from pathlib import Path
 
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.client_changes import carry_out, changing
+from mcp_auth_bridge.app.client_changes import carry_out, changing, persisting
 from mcp_auth_bridge.app.client_entries import ByHand, Clash, TargetFile, plan_entry
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.start_command import start_command
@@ -45,6 +46,37 @@ class Input(msgspec.Struct, frozen=True):
     scope: Scope = Scope.USER
     # Whether the changes are only shown.
     dry_run: bool = False
+    # Whether the entries are printed as JSON.
+    as_json: bool = False
+
+
+class MigratedEntry(msgspec.Struct, frozen=True):
+    """One entry of another bridge, as `--json` prints it."""
+
+    # The client, as the command line names it.
+    client: str
+    # The file that it reads.
+    file: str
+    # The name of the entry there.
+    entry: str
+    # The bridge that it has started.
+    program: str
+    # The name of its server in config.toml, null if the entry stays as it is.
+    server: str | None = None
+    # The lines for config.toml; for an entry that stays, those to add by hand, "" for none.
+    lines: str = ""
+    # Sentences about what was left out of the conversion.
+    left_out: tuple[str, ...] = ()
+    # Why the entry stays as it is, "" if it does not.
+    error: str = ""
+
+
+class _Refused(ConfigError):
+    """An entry that cannot be converted. `lines` are what can be said of its server in config.toml."""
+
+    def __init__(self, message: str, lines: str) -> None:
+        super().__init__(message, "see above")
+        self.lines = lines
 
 
 class _Old(msgspec.Struct, frozen=True):
@@ -60,19 +92,34 @@ async def run(given: Input, context: Context) -> int:
     found = _find(given, context)
     if not found:
         terminal.say(f"no entry of another bridge ({', '.join(RIVALS)}) was found")
-        return 0
     codes: list[int] = []
+    entries: list[MigratedEntry] = []
     for old in found:
+        entry = MigratedEntry(
+            old.at.target.key, str(old.at.content.path), old.entry.name, RIVALS[old.program.program].name
+        )
         try:
-            context = await _migrate(old, given, context)
+            context, entry = await _migrate(old, entry, given, context)
         except BridgeError as error:
-            terminal.report_error(error)
-            if isinstance(error, ByHand):
-                terminal.print_result(error.snippet)
+            _report(error, given)
+            lines = error.lines if isinstance(error, _Refused) else ""
+            entry = msgspec.structs.replace(entry, lines=lines, error=error.message)
             codes.append(error.exit_code)
+        entries.append(entry)
+    if given.as_json:
+        terminal.print_result(json.dumps(msgspec.to_builtins(entries), indent=2))
     if len(codes) < len(found) and not given.dry_run:
         terminal.say("next, log in to the servers that need it: mcp-auth-bridge login --all")
     return next(iter(codes), 0)
+
+
+def _report(error: BridgeError, given: Input) -> None:
+    """Report the error with the lines that are to be added by hand; as JSON, they are in the document."""
+    if isinstance(error, _Refused) and error.lines and not given.as_json:
+        terminal.print_result(error.lines)
+    terminal.report_error(error)
+    if isinstance(error, ByHand) and not given.as_json:
+        terminal.print_result(error.snippet)
 
 
 def _find(given: Input, context: Context) -> list[_Old]:
@@ -97,23 +144,26 @@ def _find(given: Input, context: Context) -> list[_Old]:
     return [*found.values()]
 
 
-async def _migrate(old: _Old, given: Input, context: Context) -> Context:
-    """Convert one entry, and return the context with its server. Raises `BridgeError` if that cannot be done."""
+async def _migrate(old: _Old, entry: MigratedEntry, given: Input, context: Context) -> tuple[Context, MigratedEntry]:
+    """Convert one entry. Returns the context with its server, and the full `entry`.
+
+    Raises `BridgeError` if that cannot be done.
+    """
     rival, path, label = RIVALS[old.program.program], old.at.content.path, old.entry.name
     conversion = convert(rival, label, old.program.arguments, old.entry.env, _read)
     terminal.say(f"{old.at.target.client.name}: {quoted(label, 60)} in {shown(path)} starts {rival.name}")
     for sentence in conversion.left_out:
         terminal.say(f"  {printable(sentence)}")
     if conversion.refusals:
-        if "url" in conversion.table:
-            terminal.print_result(server_block(label, conversion.table))
-        raise ConfigError(
-            f"{quoted(label, 60)} stays as it is: {printable('; '.join(conversion.refusals))}", "see above"
-        )
+        lines = server_block(label, conversion.table) if "url" in conversion.table else ""
+        raise _Refused(f"{quoted(label, 60)} stays as it is: {printable('; '.join(conversion.refusals))}", lines)
     name = _name(label, conversion, context.config)
+    lines = server_block(name, conversion.table)
+    entry = msgspec.structs.replace(entry, server=name, lines=lines, left_out=tuple(conversion.left_out))
     if given.dry_run:
-        terminal.print_result(server_block(name, conversion.table))
-        return context
+        if not given.as_json:
+            terminal.print_result(lines)
+        return context, entry
     await _keep_secrets(conversion, context)
     config = change_config(context, name, lambda text, config: _with(text, config, name, conversion))
     context = msgspec.structs.replace(context, config=config)
@@ -122,11 +172,11 @@ async def _migrate(old: _Old, given: Input, context: Context) -> Context:
         await take_over_login(bridge, conversion)
     start = start_command(bridge)
     with changing(context.paths):
-        change = plan_entry(_again(old), label, start, Clash.REPLACE)
-        carry_out(change, given.scope, Receipts(context.paths.memory))
+        receipts = Receipts(context.paths.memory)
+        persisting(lambda: carry_out(plan_entry(_again(old), label, start, Clash.REPLACE), given.scope, receipts))
     terminal.say(f"  it now starts mcp-auth-bridge for {name}, which is in {shown(config.path)}")
     terminal.say(f"  next: {old.at.target.next_step(given.scope)}")
-    return context
+    return context, entry
 
 
 def _again(old: _Old) -> TargetFile:

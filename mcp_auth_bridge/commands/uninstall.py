@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.app.client_changes import changing, take_out
+from mcp_auth_bridge.app.client_changes import changing, persisting, take_out
 from mcp_auth_bridge.app.client_entries import Found, TargetFile, find_entries
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.this_system import this_system
@@ -39,14 +39,11 @@ async def run(given: Input, context: Context) -> int:
 
 def remove_entries(given: Input, targets: list[Target], context: Context) -> tuple[int, list[BridgeError]]:
     """Remove the entries from the files of `targets`. Returns their number, and the errors that were reported."""
-    system, receipts = this_system(context.environ), Receipts(context.paths.memory)
+    receipts = Receipts(context.paths.memory)
     count = 0
     errors: list[BridgeError] = []
     seen: set[Path] = set()
-    places = [(target, *place) for target in targets for place in _places(target, given.scopes, system)]
-    if len(given.scopes) > 1:
-        places += _elsewhere(receipts)
-    for target, file, path in places:
+    for target, file, path in files_of(targets, given.scopes, context):
         if path in seen or not path.exists():
             continue
         seen.add(path)
@@ -59,6 +56,15 @@ def remove_entries(given: Input, targets: list[Target], context: Context) -> tup
             terminal.report_error(error)
             errors.append(error)
     return count, errors
+
+
+def files_of(
+    targets: list[Target], scopes: tuple[Scope, ...], context: Context
+) -> list[tuple[Target, ConfigFile, Path]]:
+    """The files of `targets` that may have an entry; those in other projects, too, if all `scopes` are meant."""
+    system = this_system(context.environ)
+    files = [(target, *place) for target in targets for place in _places(target, scopes, system)]
+    return files + (_elsewhere(Receipts(context.paths.memory)) if len(scopes) > 1 else [])
 
 
 def _elsewhere(receipts: Receipts) -> list[tuple[Target, ConfigFile, Path]]:
@@ -80,14 +86,22 @@ def _places(target: Target, scopes: tuple[Scope, ...], system: System) -> list[t
 def _remove_from(target: Target, file: ConfigFile, path: Path, server: str, receipts: Receipts) -> int:
     """Remove the entries for `server` from the file at `path`. Returns their number."""
     count = 0
-    while found := _next_entry(at := TargetFile(target, file, read_file(path)), server):
-        take_out(found, at, receipts)
-        terminal.say(f"{target.client.name}: removed {printable(found.place[-1])} from {shown(path)}")
-        terminal.say(f"  next: {target.client.reload}")
+    while persisting(lambda: _remove_one(target, file, path, server, receipts)):
         count += 1
         if not path.exists():
             break
     return count
+
+
+def _remove_one(target: Target, file: ConfigFile, path: Path, server: str, receipts: Receipts) -> bool:
+    """Remove the first entry for `server` from the file at `path`. Returns whether there was one."""
+    at = TargetFile(target, file, read_file(path))
+    if (found := _next_entry(at, server)) is None:
+        return False
+    take_out(found, at, receipts)
+    terminal.say(f"{target.client.name}: removed {printable(found.place[-1])} from {shown(path)}")
+    terminal.say(f"  next: {target.client.reload}")
+    return True
 
 
 def _next_entry(at: TargetFile, server: str) -> Found | None:

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from mcp_auth_bridge.app.client_changes import carry_out, take_out
+from mcp_auth_bridge.app.client_changes import carry_out, changing, persisting, take_out
 from mcp_auth_bridge.app.client_entries import ByHand, Clash, find_entries, find_file, plan_entry
 from mcp_auth_bridge.clients.client import Format, Platform, System
 from mcp_auth_bridge.clients.documents import parse
@@ -13,7 +13,9 @@ from mcp_auth_bridge.clients.entry_form import Scope, StartCommand
 from mcp_auth_bridge.clients.targets import TARGETS
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.client_files import BACKUP
+from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.shell.files.receipts import Receipts
+from mcp_auth_bridge.shell.files.user_file import ChangedMeanwhile
 
 START = StartCommand(("/home/u/.local/bin/mcp-auth-bridge", "run", "acme"), needs=("ACME_KEY",))
 STATES = ["no file", "comments", "CRLF", "BOM", "other servers", "unparsable", "read-only", "symlink"]
@@ -182,7 +184,7 @@ def test_a_file_that_changes_between_reading_and_writing_is_left_as_it_is(cursor
     put(cursor(), "{}")
     change = plan_entry(cursor(), "acme", START, Clash.REFUSE)
     put(cursor(), '{"new": 1}')
-    with pytest.raises(ByHand, match="changed by another program"):
+    with pytest.raises(ChangedMeanwhile, match="changed by another program"):
         carry_out(change, Scope.USER, receipts)
     assert cursor().content.text == '{"new": 1}'
     assert [path.name for path in cursor().content.path.parent.iterdir() if path.name.startswith(".mcp")] == []
@@ -233,3 +235,39 @@ def test_an_entry_for_one_project_or_one_power_is_not_that_of_the_user(cursor, r
     assert change.place == ("mcpServers", "acme")
     carry_out(change, Scope.USER, receipts)
     assert len(find_entries(cursor(key))) == 2
+
+
+def test_a_client_that_writes_its_file_meanwhile_costs_another_attempt(cursor, receipts):
+    put(cursor(), "{}")
+    rewritten = iter(['{"n": 1}', '{"n": 2}'])
+
+    def edit():
+        change = plan_entry(cursor(), "acme", START, Clash.REFUSE)
+        for text in rewritten:
+            put(cursor(), text)
+            break
+        carry_out(change, Scope.USER, receipts)
+
+    persisting(edit)
+    document = parse(cursor().content.text, Format.JSON)
+    assert (document["n"], [*document["mcpServers"]]) == (2, ["acme"])
+
+
+def test_a_client_that_never_ends_to_write_is_given_up(cursor, receipts):
+    count = iter(range(1000))
+
+    def edit():
+        change = plan_entry(cursor(), "acme", START, Clash.REFUSE)
+        put(cursor(), f'{{"n": {next(count)}}}')
+        carry_out(change, Scope.USER, receipts)
+
+    with pytest.raises(ChangedMeanwhile):
+        persisting(edit)
+    assert parse(cursor().content.text, Format.JSON) == {"n": 9}
+    assert receipts.load() == []
+
+
+def test_one_process_at_a_time_changes_the_files_of_clients(tmp_path):
+    paths = paths_below(tmp_path)
+    with changing(paths):
+        assert len([*paths.locks.iterdir()]) == 1

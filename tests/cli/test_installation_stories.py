@@ -48,9 +48,10 @@ def test_install_alone_shows_the_clients(words, given, monkeypatch):
     assert found == (install.ListInput(bool(words)), "the context")
 
 
-def test_json_is_for_a_list_of_clients_or_of_changes(given):
+def test_json_is_for_a_list_of_clients_of_changes_or_of_entries(given):
     assert given("install", "kiro", "--dry-run", "--json") == install.Input("kiro", None, dry_run=True, as_json=True)
-    for words in (("kiro",), ("--all",), ("--migrate", "--dry-run")):
+    assert given("install", "--migrate", "--json") == migrate.Input(None, as_json=True)
+    for words in (("kiro",), ("--all",)):
         with pytest.raises(ConfigError, match="--json goes with"):
             given("install", *words, "--json")
 

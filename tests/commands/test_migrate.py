@@ -7,6 +7,7 @@ import threading
 import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import msgspec
 import pytest
 from homes import Home
 from rival_entries import ENTRIES
@@ -16,6 +17,7 @@ from mcp_auth_bridge.clients.entry_programs import started
 from mcp_auth_bridge.clients.migration.conversion import convert
 from mcp_auth_bridge.clients.migration.rivals import RIVALS
 from mcp_auth_bridge.commands import tools
+from mcp_auth_bridge.commands.migrate import MigratedEntry
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.config_text import server_block
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -142,6 +144,41 @@ def test_what_cannot_be_converted_stays_and_a_sentence_says_why(home):
     assert file.read_text() == text
     home.file(".cursor/mcp.json", "{")
     assert "line 1" in home.run("install", "--migrate").stderr
+
+
+def test_each_entry_is_an_object_of_one_document_as_json(home):
+    url = "https://a.example/mcp"
+    old = {
+        "far": {"command": "npx", "args": ["mcp-remote", url, "--transport", "http-only"]},
+        "hidden": {"command": "npx", "args": ["mcp-remote", url, "--ignore-tool", "delete*"]},
+        "odd": {"command": "npx", "args": ["mcp-remote"]},
+    }
+    file = home.file(".cursor/mcp.json", json.dumps({"mcpServers": old}))
+    assert json.loads(home.run("install", "gemini", "--migrate", "--json").stdout) == []
+    for words in (["--dry-run"], []):
+        done = home.run("install", "--migrate", "--json", *words)
+        assert done.returncode == 2
+        far, hidden, odd = msgspec.json.decode(done.stdout, type=list[MigratedEntry])
+        lines = f'[servers.far]\nurl = "{url}"\n'
+        (left_out,) = far.left_out
+        assert "--transport is not needed" in left_out
+        assert far == MigratedEntry("cursor", str(file), "far", "mcp-remote", "far", lines, far.left_out)
+        assert (hidden.server, hidden.lines) == (None, lines.replace("far", "hidden"))
+        assert "--ignore-tool hides tools" in hidden.error
+        assert (odd.server, odd.lines) == (None, "")
+        assert odd.error in done.stderr
+        changed = json.loads(file.read_text())["mcpServers"] != old
+        assert changed == (not words)
+
+
+def test_a_file_that_cannot_be_changed_is_told_with_the_entry_to_add_or_in_the_document(home):
+    entry = {"command": "npx", "args": ["mcp-remote", "https://a.example/mcp"]}
+    file = home.file(".cursor/mcp.json", json.dumps({"mcpServers": {"far": entry}}))
+    file.chmod(0o444)
+    assert json.loads(home.run("install", "--migrate").stdout)["mcpServers"]["far"]["args"] == ["run", "far"]
+    (told,) = json.loads(home.run("install", "--migrate", "--json").stdout)
+    assert "is read-only" in told["error"]
+    assert told["server"] is None
 
 
 def test_a_name_that_another_server_has_is_not_taken(home):

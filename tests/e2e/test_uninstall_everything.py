@@ -1,15 +1,18 @@
 """Away again: `uninstall --everything` leaves a home as it was, and a keyring, too."""
 
 import json
+import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from installed import RawClient
 from peers.gateway import Gateway
 from terminals import typing
-from trial import Trial, clean_machine
-from words import complaint
+from trial import Trial, clean_machine, entry_of
+from words import complaint, text
 
 
 @pytest.fixture
@@ -152,3 +155,76 @@ def test_many_installs_at_once_lose_nothing_and_go_without_a_trace(machine):
     assert tomllib.loads((machine.home / ".codex/config.toml").read_text())["mcp_servers"].keys() == set(servers)
     everything(machine)
     assert machine.traces(before) == {}
+
+
+@pytest.mark.parametrize("has_login", [True, False])
+def test_while_the_keyring_does_not_open_nothing_is_lost_that_a_repetition_needs(machine, has_login):
+    before = machine.tree()
+    with Gateway() as gateway:
+        if has_login:
+            succeeds(machine, "install", "cursor", gateway.url)
+        else:
+            succeeds(machine, "secret", "acme key", given="hunter2\n")
+        machine.session.kill_keyring()
+        done = machine.run("uninstall", "--everything", "--yes")
+        assert done.returncode == 5
+        assert "does not answer" in done.stderr
+        assert "until the command is repeated" in done.stderr
+        assert not (machine.home / ".cursor").exists()
+        machine.session.start_keyring()
+        said = everything(machine)
+        assert ("signed out" in said) == has_login
+    assert (machine.traces(before), machine.session.items()) == ({}, [])
+
+
+def test_of_a_configuration_that_is_a_link_only_the_link_goes(machine):
+    dotfile = machine.home / "dotfiles" / "bridge.toml"
+    dotfile.parent.mkdir()
+    dotfile.write_text('[servers.acme]\nurl = "https://acme.example/mcp"\n')
+    before = machine.tree()
+    config = machine.home / ".config/mcp-auth-bridge/config.toml"
+    config.parent.mkdir(parents=True)
+    config.symlink_to(dotfile)
+    everything(machine)
+    assert machine.traces(before) == {}
+
+
+@pytest.mark.parametrize("name", ["home with a space", "Ünïcödé"])
+def test_a_home_with_an_odd_name_behind_a_link_is_left_as_it_was(machine, name):
+    machine.home = machine.home.with_name(name)
+    machine.home.mkdir(0o700)
+    link = machine.home.with_name("link to the home")
+    link.symlink_to(machine.home)
+    machine.environment["HOME"] = str(link)
+    with Gateway() as gateway:
+        for client in ("claude-code", "codex", "goose", "zed"):
+            succeeds(machine, "install", client, gateway.url)
+        assert machine.logins == 1
+        everything(machine)
+    assert (machine.tree(), machine.session.items()) == ({}, [])
+
+
+def test_a_first_version_with_a_server_that_was_replaced_stays_and_is_named(machine):
+    old = '{"mcpServers": {"far": {"command": "npx", "args": ["mcp-remote", "https://a.example/mcp"]}}}'
+    file = machine.home / ".claude.json"
+    file.write_text(old)
+    succeeds(machine, "install", "--migrate")
+    said = everything(machine)
+    kept = ".claude.json.before-mcp-auth-bridge"
+    assert f"{machine.home / kept}\n" in said
+    assert machine.tree() == {".claude.json": b'{"mcpServers": {}}', kept: old.encode()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show it")
+def test_a_bridge_that_still_runs_is_named_and_a_repetition_takes_its_files_away(machine):
+    with Gateway() as gateway:
+        succeeds(machine, "install", "claude-code", gateway.url)
+        entry = entry_of(machine)
+        with RawClient([entry["command"], *entry["args"]], machine.environment) as client:
+            client.initialize()
+            assert text(client.call("add", {"a": 1, "b": 2})) == "3"
+            said = everything(machine)
+            assert re.search(r"a bridge still runs for \S+ \(process \d+\)", said)
+            assert "login" in text(client.call("add", {"a": 1, "b": 2}))
+    assert "still runs" not in everything(machine)
+    assert (machine.tree(), machine.session.items()) == ({}, [])

@@ -13,6 +13,7 @@ from mcp_auth_bridge.commands.client_choice import ListedClient
 from mcp_auth_bridge.commands.install import PlannedChange
 from mcp_auth_bridge.commands.key import KeyDocument
 from mcp_auth_bridge.commands.list_servers import ListedServer
+from mcp_auth_bridge.commands.migrate import MigratedEntry
 from mcp_auth_bridge.commands.status import ServerStatus
 from mcp_auth_bridge.commands.token import TokenDocument
 
@@ -24,6 +25,7 @@ OUTPUTS = {
     "add --search": list[ListedPreset],
     "install": list[ListedClient],
     "install --dry-run": list[PlannedChange],
+    "install --migrate": list[MigratedEntry],
     "token": TokenDocument,
     "key": KeyDocument,
 }

@@ -41,9 +41,13 @@ def write_file(file: UserFile, text: str, new_mode: int) -> list[Path]:
     with translating(file.path):
         check_may_write(file)
         made = make_folders(file.path, 0o777)
-        if file.data is not None:
-            _keep_first(file)
-    replace_user_file(file, text, new_mode)
+        kept = file.data is not None and _keep_first(file)
+    try:
+        replace_user_file(file, text, new_mode)
+    except BaseException:
+        if kept:
+            backup_of(file).unlink()
+        raise
     return made
 
 
@@ -66,11 +70,13 @@ def drop_backup(file: UserFile) -> None:
             backup.unlink()
 
 
-def _keep_first(file: UserFile) -> None:
+def _keep_first(file: UserFile) -> bool:
+    """Keep the content of `file`, unless an earlier one is kept. Returns whether it is this one."""
     backup = backup_of(file)
     try:
         descriptor = os.open(backup, CREATE | SAFE, 0o600)
     except FileExistsError:
-        return
+        return False
     fill(descriptor, file.data or b"")
     copy_properties(file.real, backup)
+    return True

@@ -20,6 +20,10 @@ LIMIT = 1 << 20
 _MARK = "\ufeff"  # the byte order mark
 
 
+class ChangedMeanwhile(ConfigError):
+    """Another program has changed the file since it was read. Nothing was written."""
+
+
 class UserFile(msgspec.Struct, frozen=True):
     """A file as it was read."""
 
@@ -113,7 +117,7 @@ def check_is_unchanged(file: UserFile) -> None:
     """Raise `ConfigError` if the file is not as it was read."""
     now = file.real.read_bytes() if file.real.exists() else None
     if now != file.data:
-        raise ConfigError(
+        raise ChangedMeanwhile(
             f"{file.path} has just been changed by another program, and nothing was written", "repeat the command"
         )
 
