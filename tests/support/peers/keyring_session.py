@@ -70,7 +70,7 @@ class KeyringSession:
             collection.create_item(name, {"service": service, "username": name}, value.encode())
 
     def items(self) -> list[dict[str, str]]:
-        """The attributes of each item in the collection, but for the one that gnome-keyring adds on its next reading."""
+        """The attributes of each item in the collection, without one that gnome-keyring adds by itself."""
         with self._collection() as collection:
             found = [item.get_attributes() for item in collection.get_all_items()]
         return [{name: value for name, value in item.items() if name != "xdg:schema"} for item in found]
