@@ -69,7 +69,7 @@ def responses(draw):
     until_the_end = framing == "end" and not bodiless
     interim = b"HTTP/1.1 100 Continue\r\n\r\n" * draw(st.integers(0, 2))
     head = "\r\n".join([f"HTTP/{version} {status} {draw(st.sampled_from(['OK', 'Some Thing', '']))}", *fields, "", ""])
-    junk = b"" if until_the_end else draw(st.sampled_from([b"", b"", b"\r\n", b"x", b"HTTP/1.1 200 OK\r\n\r\n"]))
+    junk = b"" if until_the_end else draw(st.sampled_from([b"", b"", b"\r\n", b"x", b"zz", b"HTTP/1.1 200 OK\r\n\r\n"]))
     return Sent(
         method,
         interim + head.encode() + (b"" if bodiless else encoded) + junk,

@@ -67,14 +67,13 @@ class StdoutWriter:
 
         Raises `BrokenPipeError` when the client has closed its end.
         """
-        if self._begun or self._waiting or self._gone:
-            self._queue(raw)
-        else:  # nearly always
-            self._begin(raw)
+        if not (self._begun or self._waiting or self._gone):  # nearly always
+            self._write_now(raw)
+            return
+        self._queue(raw)
         if not self._blocked:
             self._flush()
-            if self._gone:
-                self._raise_if_gone()
+            self._raise_if_gone()
 
     def put_soon(self, raw: bytes) -> None:
         """As `put`, at the end of this round of the loop, together with the other messages until then."""
@@ -130,10 +129,7 @@ class StdoutWriter:
                 written = self._outlet.write(self._begun)
                 self._begun_size -= written
                 if self._begun_size:
-                    # A client that reads as fast as this writes must not keep the loop: others have their turn first.
-                    self._begun = _without(self._begun, written)
-                    self._blocked = True
-                    self._outlet.watch(self._ready)
+                    self._wait_for_room(self._begun, written)
                     break
                 self._begun.clear()
         except OSError as error:
@@ -141,6 +137,27 @@ class StdoutWriter:
         if self._drained is not None and not self.is_congested():
             self._drained.set()
             self._drained = None
+
+    def _write_now(self, raw: bytes) -> None:
+        """Write a message while nothing else has to be written before it."""
+        pieces = self._encode(raw)
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+        try:
+            written = self._outlet.write(pieces)
+            if written < size:
+                self._begun_size = size - written
+                self._wait_for_room(pieces, written)
+        except OSError as error:
+            self._lose(error)
+            raise BrokenPipeError from error
+
+    def _wait_for_room(self, pieces: Sequence[Piece], written: int) -> None:
+        # A client that reads as fast as this writes must not keep the loop: others have their turn first.
+        self._begun = _without(pieces, written)
+        self._blocked = True
+        self._outlet.watch(self._ready)
 
     def _begin_waiting(self) -> None:
         while self._waiting and self._begun_size <= _GATHERED and len(self._begun) < MOST_PIECES - 1:

@@ -35,7 +35,8 @@ class Lifetime:
 
     def note(self, fields: tuple[str, ...], seconds: float) -> None:
         """Note a response that began after `seconds`, and its `Keep-Alive` fields."""
-        self._round_trip = min(self._round_trip, seconds)
+        if seconds < self._round_trip:  # noqa: PLR1730 - each response comes here, and `min` is a call more
+            self._round_trip = seconds
         self._responses += 1
         for name, value in re.findall(_PARAMETER, ",".join(fields)) if fields else ():
             if name.lower() == "timeout":
@@ -48,9 +49,9 @@ class Lifetime:
 
     def allows(self, idle: float, observed: float) -> bool:
         """Whether a request may be sent after `idle` seconds. `observed` is the server's `IdleLimit`, in seconds."""
-        limit = min(self._timeout, observed)
         if self._responses and self._responses >= self._most:
             return False
+        limit = self._timeout if self._timeout < observed else observed  # noqa: FURB136 - as above
         # The server's wait counts, which is longer by the way there and back.
         return limit is math.inf or idle + 2 * self._round_trip < limit - min(_MARGIN * limit, _LONGEST_MARGIN)
 

@@ -27,12 +27,12 @@ from mcp_auth_bridge.shell.net.request_head import head_template
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.net.response_head import Head
 from mcp_auth_bridge.shell.net.route import PreparedHead, Route
+from mcp_auth_bridge.shell.net.routes import Routes
 from mcp_auth_bridge.shell.net.turns import Turns
 from mcp_auth_bridge.urls import Url
 
 OPEN_LIMIT = 512  # exchanges under way; more of them wait their turn
 TURN_PATIENCE = 60.0  # seconds for which a request waits its turn: it was not sent, and its error says so
-IDLE_SECONDS = 300.0  # a ready connection saves two round trips: 80 ms over a 40 ms link
 
 
 class Pool:
@@ -45,8 +45,8 @@ class Pool:
         self._budget = MemoryBudget()
         # The buffer that all connections read into, one after the other.
         self._buffer = memoryview(bytearray(READ_SIZE))
-        # The routes by scheme, host and port.
-        self._routes: dict[tuple[str, str, int], Route] = {}
+        # The ways to all origins, and their idle connections.
+        self._routes = Routes(network.proxy)
         # All connections, idle or not.
         self._open: set[Connection] = set()
         # How many connections are being made.
@@ -55,8 +55,6 @@ class Pool:
         self._turns = Turns(OPEN_LIMIT, TURN_PATIENCE)
         # Ends the wait for a head; None if it may last for any time.
         self._watch = _head_watch(network.settings.headers_timeout)
-        # Closes connections that were idle too long; None while none is idle.
-        self._sweeper: asyncio.TimerHandle | None = None
         # Whether `aclose` was called.
         self._closed = False
 
@@ -66,7 +64,7 @@ class Pool:
         Raises `OurProtocolError`, without the text, for a field that HTTP does not allow, and `ConfigError` for an
         unusable proxy.
         """
-        route = self._route(url)
+        route = self._routes.to(url)
         ours = []
         if route.absolute and route.proxy and route.proxy.authorization:
             ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
@@ -141,8 +139,7 @@ class Pool:
     async def aclose(self) -> None:
         """End all connections at once: a task that waits for a response gets `OutcomeUnknown`."""
         self._closed = True
-        if self._sweeper:
-            self._sweeper.cancel()
+        self._routes.close()
         for connection in list(self._open):
             connection.abort()
         await asyncio.sleep(0)  # the loop closes the sockets in its next round
@@ -162,13 +159,6 @@ class Pool:
 
     # Connections
 
-    def _route(self, url: Url) -> Route:
-        key = (url.scheme, url.host, url.port)
-        route = self._routes.get(key)
-        if route is None:
-            route = self._routes[key] = Route(url, self._network.proxy(url))
-        return route
-
     async def _acquire(self, route: Route) -> tuple[Connection, bool]:
         """A connection on which a request can be sent before the next await, and whether it was used before."""
         if (connection := route.take()) is not None:
@@ -180,7 +170,7 @@ class Pool:
 
     async def _connect(self, route: Route) -> Connection:
         if len(self._open) + self._dialling >= OPEN_LIMIT:
-            self._make_room()
+            self._routes.drop_oldest()
         lost = partial(self._forget, route)
         make = partial(Connection, route.url.authority, self._buffer, lost)
         self._dialling += 1
@@ -199,15 +189,6 @@ class Pool:
             connection.abort()
             raise Unreachable(f"no request goes to {connection.peer} any more: the bridge is ending")
         return connection
-
-    def _make_room(self) -> None:
-        idle = [(each.heard_at, id(each), each, route) for each, route in self._idle() if each.is_usable()]
-        if idle:
-            *_, connection, route = min(idle)
-            route.drop(connection)
-
-    def _idle(self) -> list[tuple[Connection, Route]]:
-        return [(connection, route) for route in self._routes.values() for connection in route.idle]
 
     def _forget(self, route: Route, connection: Connection) -> None:
         self._open.discard(connection)
@@ -248,18 +229,7 @@ class Pool:
         if not connection.recycle():
             connection.abort()
             return
-        route.idle.append(connection)
-        if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._sweep)
-
-    def _sweep(self) -> None:
-        """Close connections that have been idle too long, and come back when the next one will have been."""
-        loop = asyncio.get_running_loop()
-        for connection, route in self._idle():
-            if connection.heard_at + IDLE_SECONDS <= loop.time():
-                route.drop(connection)
-        rest = [connection.heard_at for connection, _ in self._idle()]
-        self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
+        self._routes.keep(route, connection)
 
 
 def _head_watch(seconds: float | None) -> DeadlineWatch[Connection] | None:

@@ -114,8 +114,8 @@ class Llhttp:
                 self._parser.feed_data(data[:-1])
             self.overrun = self.complete
             self._parser.feed_data(data[-1:])
-        except HttpParserError:
-            self._broken = not self.complete
+        except HttpParserError:  # after the end, these bytes belong to no response
+            self._broken, self.overrun = not self.complete, self.complete
         self._idle = 0 if self._pieces else self._idle + len(data)
         if self._idle > HEAD_LIMIT or (self._broken and not self._pieces):
             raise ResponseInvalid

@@ -119,7 +119,7 @@ async def test_a_request_that_waits_for_its_connection_goes_first():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(), REQUEST, ok(), DRAIN], [DRAIN])
         await warmed(pool, server)
-        [route] = pool._routes.values()
+        [route] = pool._routes.all()
         [idle] = route.idle
         route.idle.clear()
         dialling = asyncio.create_task(call(pool, at(server)))

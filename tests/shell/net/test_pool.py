@@ -128,15 +128,6 @@ async def test_a_request_of_which_the_server_received_nothing_goes_to_another_co
         assert [await call(pool, at(server)) for _ in range(2)] == [b"1", b"2"]
 
 
-@story
-async def test_a_connection_that_was_idle_too_long_is_closed(monkeypatch):
-    monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.0)
-    async with Scripted() as server, pooled() as pool:
-        server.play([REQUEST, ok(), DRAIN])
-        await call(pool, at(server))
-        await server.all_ended(1)
-
-
 @pytest.mark.parametrize("field", [b"timeout=0", b"timeout=5, max=1", b"max=0"])
 @story
 async def test_a_connection_that_is_about_to_end_as_announced_is_not_used_again(field):
@@ -163,11 +154,11 @@ async def test_an_end_that_comes_to_an_idle_connection_shows_the_limit_of_its_se
         gate.open.set()
         while pool._open:  # noqa: ASYNC110 - until the loop has seen it; nothing announces that
             await asyncio.sleep(0)
-        [route] = pool._routes.values()
+        [route] = pool._routes.all()
         observed = route.idle_limit._last
         assert 0 <= observed < math.inf
         await call(pool, at(server))
-        pool._make_room()
+        pool._routes.drop_oldest()
         await server.all_ended(2)
         assert not pool._open
         assert route.idle_limit._last == observed
@@ -178,7 +169,7 @@ async def test_a_connection_is_not_used_again_near_the_limit_that_its_server_has
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(b"1"), DRAIN], [REQUEST, ok(b"2")])
         await call(pool, at(server))
-        [route] = pool._routes.values()
+        [route] = pool._routes.all()
         route.idle_limit.ended(3600.0)
         route.idle_limit.ended(3600.0)
         [idle] = pool._open

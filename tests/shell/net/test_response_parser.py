@@ -69,6 +69,7 @@ FRAMINGS = {
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     "bytes after a length": OK + b"Content-Length: 5\r\n\r\nhelloHTTP/1.1 500 X\r\n\r\n",
     "bytes after chunks": CHUNKED + b"5\r\nhello\r\n0\r\n\r\n\r\n",
+    "bytes after chunks that begin no response": CHUNKED + b"5\r\nhello\r\n0\r\n\r\nzz",
     "blanks around values": OK + b"X: \t a b \t\r\nContent-Length: 5 \r\n\r\nhello",
     "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
     "a folded line": OK + b"X: a\r\n b\r\nContent-Length:\r\n 5\r\n\r\nhello",

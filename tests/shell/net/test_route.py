@@ -25,7 +25,7 @@ async def test_the_latest_idle_connection_is_taken_and_each_only_once():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(), DRAIN])
         await call(pool, at(server))
-        [route] = pool._routes.values()
+        [route] = pool._routes.all()
         [connection] = route.idle
         assert route.take() is connection
         assert route.take() is None
@@ -43,7 +43,7 @@ async def test_the_log_tells_which_connection_is_used_again(monkeypatch):
         events = []
         monkeypatch.setattr(debug_log, "on", True)
         monkeypatch.setattr(debug_log, "event", lambda name, **fields: events.append((name, fields)))
-        [route] = pool._routes.values()
+        [route] = pool._routes.all()
         connection = route.take()
         assert events == [("connection.reused", {"peer": at(server).authority})]
         connection.abort()
@@ -55,7 +55,7 @@ async def test_a_connection_that_stirs_is_ended_and_not_taken(monkeypatch):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(), DRAIN])
         await call(pool, at(server))
-        [route] = pool._routes.values()
+        [route] = pool._routes.all()
         monkeypatch.setattr(route.idle[0], "is_stirring", lambda: [object()])
         assert route.take() is None
         await server.all_ended(1)
@@ -67,7 +67,7 @@ async def test_only_the_end_of_an_idle_connection_shows_a_limit(idle):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(), Gate()])
         await call(pool, at(server))
-        [route] = pool._routes.values()
+        [route] = pool._routes.all()
         connection = route.idle[0] if idle else route.take()
         route.lose(connection)
         assert (route.idle_limit._last < math.inf) is idle

@@ -70,9 +70,10 @@ class KeyringSession:
             collection.create_item(name, {"service": service, "username": name}, value.encode())
 
     def items(self) -> list[dict[str, str]]:
-        """The attributes of each item in the collection, as `secret-tool search` shows them."""
+        """The attributes of each item in the collection, without one that gnome-keyring adds by itself."""
         with self._collection() as collection:
-            return [item.get_attributes() for item in collection.get_all_items()]
+            found = [item.get_attributes() for item in collection.get_all_items()]
+        return [{name: value for name, value in item.items() if name != "xdg:schema"} for item in found]
 
     def stop_answering(self) -> None:
         """Accept requests and never answer, as behind a dialog that no user sees."""
