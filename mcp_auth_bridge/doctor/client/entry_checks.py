@@ -76,7 +76,10 @@ def _listed(own: OwnEntry) -> str:
 
 def _entry_to_add(bridge: Bridge) -> str:
     entry = f'"{entry_key(bridge)}": {entry_text(bridge)}'
-    return f'to use it in a client, add to "mcpServers" in the client\'s configuration: {entry}'
+    by_hand = f'to use it in a client, add to "mcpServers" in its configuration: {entry}'
+    if bridge.profile.auth_argument or bridge.header_options:  # `install` takes neither
+        return by_hand
+    return f"{by_hand}; or run: {bridge.command('install CLIENT')}"
 
 
 def _outcome(tried: Tried) -> str:

@@ -4,6 +4,7 @@ import json
 import sys
 
 import anyio
+import msgspec
 import pytest
 from commanding import context_of
 from entries import executable
@@ -80,6 +81,14 @@ def test_the_clients_that_start_the_bridge_are_named(place, bridge):
     assert look(entry_checks.entries, evidence(place)).says == "Claude Code and Cursor start the bridge"
 
 
+def test_an_entry_that_install_cannot_write_is_only_shown(place):
+    context = context_of(place, URL, '{ kind = "none" }', {"HOME": str(place), "PATH": "/usr/bin:/bin"})
+    profile = msgspec.structs.replace(context.config.profiles["acme"], auth_argument="kind = 'none'")
+    finding = look(entry_checks.entries, Evidence(Subject(context, Bridge(profile, context))))
+    assert finding.hint.startswith('to use it in a client, add to "mcpServers" in its configuration: "acme": ')
+    assert "install" not in finding.hint
+
+
 def test_without_an_entry_the_one_to_add_is_shown(place):
     write(place, cursor=["npx", "mcp-remote", URL])
     (place / ".kiro/settings").mkdir(parents=True)
@@ -89,7 +98,9 @@ def test_without_an_entry_the_one_to_add_is_shown(place):
         Outcome.SKIP,
         "no client that is known here starts the bridge for this server",
     )
-    entry = json.loads(finding.hint.partition('"acme": ')[2])
+    shown, _, command = finding.hint.partition("; or run: ")
+    assert command == "mcp-auth-bridge install CLIENT acme"
+    entry = json.loads(shown.partition('"acme": ')[2])
     assert entry["args"][-2:] == ["run", "acme"]
     assert finding.details[0] == f"Cursor uses mcp-remote for this server: “mine” in {place}/.cursor/mcp.json"
     assert finding.details[1].startswith(f"Kiro: {place}/.kiro/settings/mcp.json was not read: line 1: ")
