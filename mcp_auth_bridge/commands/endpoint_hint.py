@@ -9,7 +9,7 @@ from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.run_flow import run_flow_headless
 from mcp_auth_bridge.urls import Url
 
-_NO_ENDPOINT = (404, 405)
+_NO_ENDPOINT = (404, 405, 501)
 
 
 @contextlib.asynccontextmanager

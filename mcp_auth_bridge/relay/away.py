@@ -29,7 +29,7 @@ def is_away(error: BridgeError | None) -> bool:
 
 def may_be_wrong_url(error: BridgeError | None) -> bool:
     """Whether `error`, which says that the server is away, may as well say that the URL is wrong."""
-    return isinstance(error, UpstreamFailed) and (error.status < 400 or error.status in (404, 405))
+    return isinstance(error, UpstreamFailed) and (error.status < 400 or error.status in (404, 405, 501))
 
 
 def may_pass(error: BridgeError | None) -> bool:

@@ -227,7 +227,7 @@ def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]])
     if 300 <= status < 400:
         message = f"the server answered with a redirect (HTTP {status}) that leads nowhere"
         hint = "check the URL"
-    elif status in (404, 405):
+    elif status in (404, 405, 501):  # 501: Python's http.server, which knows no POST
         message, hint = f"there is no MCP endpoint at this URL (HTTP {status})", _HINTS[404]
     elif status == 403:
         hint = _FORBIDDEN_BY_PAGE if kind == "text/html" else _FORBIDDEN

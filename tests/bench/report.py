@@ -263,7 +263,7 @@ FOR_READERS = (
     ("memory, idle / after 10,000 calls", ("memory_idle", "memory_busy"), "ours"),
     ("10 MB result as JSON / as an SSE event", ("big_json_10", "big_sse_10"), "ours"),
     ("peak memory for it, above base", ("big_json_10_peak", "big_sse_10_peak"), "ours"),
-    ("the longest call beside it", ("beside_json_worst", "beside_sse_worst"), "ours"),
+    ("the longest other call meanwhile", ("beside_json_worst", "beside_sse_worst"), "ours"),
     ("installed packages", ("packages",), "ours"),
 )
 """The rows of README.md: a title, the metrics whose figures stand in it, and our contestant in them."""

@@ -39,7 +39,9 @@ def test_other_errors_do_not_and_do_not_pass_either(error):
     assert not may_pass(error)
 
 
-@pytest.mark.parametrize(("status", "may_be"), [(200, True), (302, True), (404, True), (405, True), (429, False)])
+@pytest.mark.parametrize(
+    ("status", "may_be"), [(200, True), (302, True), (404, True), (405, True), (501, True), (429, False)]
+)
 def test_a_server_that_is_not_there_may_be_at_another_url(status, may_be):
     assert may_be_wrong_url(refused(status)) is may_be
     assert not may_be_wrong_url(Unreachable("no route"))

@@ -106,6 +106,7 @@ def test_a_404_or_410_means_a_lost_session_only_where_there_was_one(status):
         (301, {}, "redirect"),
         (404, {}, "no MCP endpoint"),
         (405, {}, "no MCP endpoint"),
+        (501, PAGE, "no MCP endpoint"),
         (403, {}, "refuses this request"),
         (403, PAGE, "refuses this request"),
         (404, PAGE, "no MCP endpoint"),

@@ -192,6 +192,7 @@ _BY_STATUS: Mapping[int, Callable[[Answer], Trouble | None]] = {
     410: _nothing_there,
     413: _too_large,
     429: _limited,
+    501: _nothing_there,
     511: _portal,
 }
 
