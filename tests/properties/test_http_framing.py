@@ -81,9 +81,12 @@ def responses(draw):
     )
 
 
-def read(data, cuts, *, method="POST", ended=False):
-    """(status, body, complete, reusable) of the response in `data`, cut at `cuts`; None without a whole head."""
-    parser, head, body = ResponseParser(), None, []
+def read(data, cuts, *, method="POST", ended=False, parser=None):
+    """(status, body, complete, reusable) of the response in `data`, cut at `cuts`; None without a whole head.
+
+    `parser` is that of the connection, a new one if none is given.
+    """
+    parser, head, body = parser or ResponseParser(), None, []
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(data)}), len(data)]
     for start, end in pairwise(edges):
         parser.receive(data[start:end])
@@ -274,3 +277,30 @@ def test_each_odd_answer_is_read_or_refused_as_decided(data, decision, reason, c
     else:
         found = read(data, cuts)
         assert (found and found[1]) == decision
+
+
+def decided(data, cuts, method, parser):
+    try:
+        return read(data, cuts, method=method, parser=parser)
+    except ResponseInvalid:
+        return REFUSED
+
+
+ODD_DATA = [data for data, _, _ in ODD_ANSWERS.values()]
+STEPS = st.tuples(
+    st.sampled_from([OK + FIVE, CHUNKED + END, CHUNKED + b"0\r\n\r\n", *ODD_DATA]),
+    st.lists(st.integers(1, 120), max_size=4),
+    st.sampled_from(["POST", "POST", "HEAD"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEPS, min_size=2, max_size=5))
+def test_an_earlier_response_on_the_connection_changes_no_decision_about_the_next(steps):
+    parser = ResponseParser()
+    for data, cuts, method in steps:
+        parser.begin()
+        found = decided(data, cuts, method, parser)
+        assert found == decided(data, cuts, method, ResponseParser())
+        if not parser.is_reusable():
+            break

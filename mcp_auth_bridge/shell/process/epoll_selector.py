@@ -49,7 +49,11 @@ class EpollSelector(BaseSelector):
     def modify(self, fileobj: _Descriptor, events: int, data: Any = None) -> SelectorKey:
         fd = _descriptor(fileobj)
         if events != self._keys[fd].events:
-            self._epoll.modify(fd, _mask(events))
+            try:
+                self._epoll.modify(fd, _mask(events))
+            except OSError:  # it was closed in the meantime: its number is free for another one
+                self.unregister(fd)
+                raise
         return self._keep(SelectorKey(fileobj, fd, events, data))
 
     def select(self, timeout: float | None = None) -> list[_Ready]:

@@ -133,3 +133,14 @@ def test_a_signal_does_not_disturb_the_wait(pair, selector):
         assert [key.fileobj for key, _ in selector.select()] == [near]
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_descriptor_that_was_closed_before_a_change_can_be_registered_again(pair, selector):
+    near, far = pair
+    number = near.fileno()
+    selector.register(number, EVENT_READ)
+    os.dup2(far.fileno(), number)  # closes the socket there, and opens another one under its number
+    with pytest.raises(OSError, match="No such file"):
+        selector.modify(number, BOTH)
+    selector.register(number, EVENT_WRITE, "the next one")
+    assert [(key.data, events) for key, events in selector.select(0)] == [("the next one", EVENT_WRITE)]
